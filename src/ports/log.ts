@@ -1,0 +1,12 @@
+/** Facts beside a log line; never tokens, keys or descriptors' contents. */
+export type LogFields = Readonly<Record<string, unknown>>;
+
+/** Where log lines go; the core knows no logging library. */
+export interface Log {
+  debug(message: string, fields?: LogFields): void;
+  info(message: string, fields?: LogFields): void;
+  warn(message: string, fields?: LogFields): void;
+  error(message: string, fields?: LogFields): void;
+  /** A log that adds these fields to every line. */
+  with(fields: LogFields): Log;
+}
