@@ -1,0 +1,229 @@
+import type { HostPort } from './host-port.js';
+import type { LogLevel } from './log-level.js';
+import {
+  boolean,
+  dialAddress,
+  dialUrl,
+  duration,
+  list,
+  listenAddress,
+  listenUrl,
+  logLevel,
+  map,
+  names,
+  oneOf,
+  optional,
+  path,
+  type SettingKind,
+  text,
+  whenEmpty,
+} from './setting-kinds.js';
+import type { SocketUrl } from './socket-url.js';
+
+/** Everything the environment decides, parsed and deeply frozen. Durations are milliseconds. */
+export interface Settings {
+  readonly name: string;
+  readonly networkServiceNames: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+  readonly connectTo: SocketUrl;
+  /** Undefined: a private socket in a fresh directory. */
+  readonly listenOn: SocketUrl | undefined;
+  readonly dialTimeout: number;
+  readonly maxTokenLifetime: number;
+  readonly registryClientPolicies: readonly string[];
+  readonly resourcePollTimeout: number;
+  readonly devicePluginPath: string;
+  readonly podResourcesPath: string;
+  readonly sriovConfigFile: string;
+  readonly createVfs: 'max' | 'none';
+  readonly pciDevicesPath: string;
+  readonly pciDriversPath: string;
+  readonly cgroupPath: string;
+  readonly vfioPath: string;
+  readonly logLevel: LogLevel;
+  readonly telemetry: boolean;
+  /** Always there when `telemetry` is on. */
+  readonly openTelemetryEndpoint: HostPort | undefined;
+  readonly metricsExportInterval: number;
+  readonly pprofEnabled: boolean;
+  /** Always there when `pprofEnabled` is on. */
+  readonly pprofListenOn: HostPort | undefined;
+  readonly spiffeEndpointSocket: SocketUrl;
+  readonly inspectorListenOn: HostPort | undefined;
+}
+
+/** One environment variable. */
+export interface Setting<T> {
+  readonly variable: string;
+  /** Older names, still read: the newer wins, a warning names the older. */
+  readonly older?: readonly string[];
+  readonly kind: SettingKind<T>;
+  /** As one would write it in the environment: what an unset variable means. A variable without one is required. */
+  readonly default?: string;
+  /** A sentence for people. */
+  readonly meaning: string;
+}
+
+/**
+ * The one table of settings: reader, `--help` and documentation follow it. Names are those of cmd-forwarder-sriov;
+ * defaults are those of its description, or where that is silent those of its program (nsm-wire.md 7.1).
+ */
+export const settingsTable: { readonly [Key in keyof Settings]: Setting<Settings[Key]> } = {
+  name: {
+    variable: 'NSM_NAME',
+    kind: text,
+    default: 'sriov-forwarder',
+    meaning: 'Name of the endpoint that the forwarder registers.',
+  },
+  networkServiceNames: {
+    variable: 'NSM_NSNAME',
+    older: ['NSM_NS_NAME'],
+    kind: names,
+    default: 'forwarder,sriovns',
+    meaning: 'Network services that the forwarder registers for; NSM managers look for `forwarder`.',
+  },
+  labels: {
+    variable: 'NSM_LABELS',
+    kind: map,
+    default: 'p2p:true',
+    meaning: 'Labels of the endpoint in the registry.',
+  },
+  connectTo: {
+    variable: 'NSM_CONNECT_TO',
+    kind: dialUrl,
+    default: 'unix:///var/lib/networkservicemesh/nsm.io.sock',
+    meaning: "The NSM manager: the forwarder's registry.",
+  },
+  listenOn: {
+    variable: 'NSM_LISTEN_ON',
+    kind: optional(listenUrl),
+    default: '',
+    meaning: 'Where the forwarder serves. Unset: a private socket in a fresh directory below the temporary directory.',
+  },
+  dialTimeout: {
+    variable: 'NSM_DIAL_TIMEOUT',
+    kind: duration,
+    default: '50ms',
+    meaning: 'Longest time to connect to the next hop of a connection.',
+  },
+  maxTokenLifetime: {
+    variable: 'NSM_MAX_TOKEN_LIFETIME',
+    kind: duration,
+    default: '24h',
+    meaning: 'Lifetime of the tokens that the forwarder signs; connections are refreshed before they expire.',
+  },
+  registryClientPolicies: {
+    variable: 'NSM_REGISTRY_CLIENT_POLICIES',
+    kind: list,
+    default: 'etc/nsm/opa/common/.*.rego,etc/nsm/opa/registry/.*.rego,etc/nsm/opa/client/.*.rego',
+    meaning: "Regular expressions that select the policies for the registry's answers. Empty: no policy.",
+  },
+  resourcePollTimeout: {
+    variable: 'NSM_RESOURCE_POLL_TIMEOUT',
+    kind: duration,
+    default: '30s',
+    meaning: 'Time between two looks at which pods use which tokens.',
+  },
+  devicePluginPath: {
+    variable: 'NSM_DEVICE_PLUGIN_PATH',
+    kind: path,
+    default: '/var/lib/kubelet/device-plugins/',
+    meaning: "Directory of kubelet's device plugin sockets.",
+  },
+  podResourcesPath: {
+    variable: 'NSM_POD_RESOURCES_PATH',
+    kind: path,
+    default: '/var/lib/kubelet/pod-resources/',
+    meaning: "Directory of kubelet's pod resources socket.",
+  },
+  sriovConfigFile: {
+    variable: 'NSM_SRIOV_CONFIG_FILE',
+    kind: path,
+    default: './pci.config',
+    meaning: 'The file that lists the physical functions.',
+  },
+  createVfs: {
+    variable: 'NSM_CREATE_VFS',
+    kind: oneOf('max', 'none'),
+    default: 'max',
+    meaning:
+      'What a PF without VFs gets when its `numVFs` says nothing: as many as the card has, or none. ' +
+      'A PF that has VFs is never changed.',
+  },
+  pciDevicesPath: {
+    variable: 'NSM_PCI_DEVICES_PATH',
+    kind: path,
+    default: '/sys/bus/pci/devices',
+    meaning: 'Directory of the PCI devices.',
+  },
+  pciDriversPath: {
+    variable: 'NSM_PCI_DRIVERS_PATH',
+    kind: path,
+    default: '/sys/bus/pci/drivers',
+    meaning: 'Directory of the PCI drivers.',
+  },
+  cgroupPath: {
+    variable: 'NSM_CGROUP_PATH',
+    kind: path,
+    default: '/host/sys/fs/cgroup/devices',
+    meaning: "The host's `/sys/fs/cgroup/devices`.",
+  },
+  vfioPath: {
+    variable: 'NSM_VFIO_PATH',
+    kind: path,
+    default: '/host/dev/vfio',
+    meaning: "The host's `/dev/vfio`.",
+  },
+  logLevel: {
+    variable: 'NSM_LOG_LEVEL',
+    kind: logLevel,
+    default: 'INFO',
+    meaning: 'The least important lines that are logged.',
+  },
+  telemetry: {
+    variable: 'TELEMETRY',
+    kind: whenEmpty(false, boolean),
+    default: 'false',
+    meaning: 'Turns OpenTelemetry on. Empty: off.',
+  },
+  openTelemetryEndpoint: {
+    variable: 'NSM_OPEN_TELEMETRY_ENDPOINT',
+    kind: optional(dialAddress),
+    default: 'otel-collector.observability.svc.cluster.local:4317',
+    meaning: 'The OpenTelemetry collector (OTLP over gRPC). Empty: none, only while `TELEMETRY` is off.',
+  },
+  metricsExportInterval: {
+    variable: 'NSM_METRICS_EXPORT_INTERVAL',
+    kind: duration,
+    default: '10s',
+    meaning: 'Time between two exports of metrics.',
+  },
+  pprofEnabled: {
+    variable: 'NSM_PPROF_ENABLED',
+    kind: boolean,
+    default: 'false',
+    meaning: 'Serves profiles over HTTP.',
+  },
+  pprofListenOn: {
+    variable: 'NSM_PPROF_LISTEN_ON',
+    kind: optional(listenAddress),
+    default: 'localhost:6060',
+    meaning: 'Where profiles are served. Empty: nowhere, only while `NSM_PPROF_ENABLED` is off.',
+  },
+  spiffeEndpointSocket: {
+    variable: 'SPIFFE_ENDPOINT_SOCKET',
+    kind: dialUrl,
+    meaning: 'The SPIFFE workload API, the source of certificates.',
+  },
+  inspectorListenOn: {
+    variable: 'DLV_LISTEN_FORWARDER',
+    kind: optional(listenAddress),
+    default: '',
+    meaning: "Opens Node's inspector there at start. Unset: no inspector.",
+  },
+};
+
+/** Name of the property and its row, in the order of the table. */
+export const settingRows: readonly (readonly [keyof Settings, Setting<unknown>])[] = Object.entries(
+  settingsTable,
+) as unknown as [keyof Settings, Setting<unknown>][];
