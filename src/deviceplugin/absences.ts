@@ -1,0 +1,75 @@
+/** Good answers in a row without an id before it counts as given back. */
+const ANSWERS = 2;
+
+/** How long an id is waited for that this kubelet has not listed yet, in milliseconds. */
+export const FIRST_LISTING_MS = 60_000;
+
+interface Absence {
+  readonly since: number;
+  answers: number;
+}
+
+/** One good answer, and the ids that it can be asked about. */
+export interface Observation {
+  /** Which kubelet answered. */
+  readonly kubelet: string;
+  /** Ids that pods hold, without those given out after the question was asked: the answer says nothing about them. */
+  readonly held: ReadonlySet<string>;
+  readonly listed: { has(id: string): boolean };
+  /** Monotonic milliseconds. */
+  readonly now: number;
+}
+
+/**
+ * Judges which held ids kubelet has taken back. There is no call for that: an id is given back when two good
+ * answers in a row miss it. A kubelet that has just started lists its pods late (an empty answer was seen while pods
+ * were running), and a pod that has just got its token is not listed yet: an id that this kubelet never listed must be
+ * missing for a minute as well.
+ */
+export class Absences {
+  readonly #listed = new Set<string>();
+  readonly #absent = new Map<string, Absence>();
+  #kubelet: string | undefined;
+
+  /** The ids that are given back now; each is forgotten here. */
+  observe(seen: Observation): string[] {
+    if (seen.kubelet !== this.#kubelet) this.#startOver(seen.kubelet);
+    this.#forgetOthers(seen.held);
+    const back: string[] = [];
+    for (const id of seen.held) {
+      if (this.#isBack(id, seen)) back.push(id);
+    }
+    for (const id of back) this.forget(id);
+    return back;
+  }
+
+  /** The id has been given to a container again: whatever was seen before is about the one before. */
+  forget(id: string): void {
+    this.#listed.delete(id);
+    this.#absent.delete(id);
+  }
+
+  #isBack(id: string, { listed, now }: Observation): boolean {
+    if (listed.has(id)) {
+      this.#listed.add(id);
+      this.#absent.delete(id);
+      return false;
+    }
+    const absence = this.#absent.get(id) ?? { since: now, answers: 0 };
+    absence.answers += 1;
+    this.#absent.set(id, absence);
+    return absence.answers >= ANSWERS && (this.#listed.has(id) || now - absence.since >= FIRST_LISTING_MS);
+  }
+
+  #startOver(kubelet: string): void {
+    this.#kubelet = kubelet;
+    this.#listed.clear();
+    this.#absent.clear();
+  }
+
+  #forgetOthers(held: ReadonlySet<string>): void {
+    for (const id of [...this.#listed, ...this.#absent.keys()]) {
+      if (!held.has(id)) this.forget(id);
+    }
+  }
+}

@@ -1,0 +1,142 @@
+import { join } from 'node:path';
+import type { Clock } from '../ports/clock.js';
+import type { Log } from '../ports/log.js';
+import { GuardedOffer } from './guarded-offer.js';
+import { PluginFolder } from './plugin-folder.js';
+import { PluginServer, type PluginState } from './plugin-server.js';
+import { PodResources, type TokenOwner } from './pod-resources.js';
+import { checkSocketPath, pluginSocketName } from './socket-file.js';
+import type { TokenOffer } from './token-offer.js';
+import { TokenReconciler } from './token-reconciler.js';
+
+/** How long the start waits for kubelet to say which tokens are in use. */
+const RESTORE_WAIT_MS = 5_000;
+
+/** What the kubelet front-end works with. */
+export interface DevicePluginParts {
+  readonly offer: TokenOffer;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** NSM_DEVICE_PLUGIN_PATH: the folder of kubelet.sock, where our sockets go. */
+  readonly devicePluginPath: string;
+  /** NSM_POD_RESOURCES_PATH: the folder of the pod-resources socket. */
+  readonly podResourcesPath: string;
+  /** NSM_RESOURCE_POLL_TIMEOUT in milliseconds. */
+  readonly pollInterval: number;
+}
+
+/**
+ * The kubelet front-end: one plugin server for each name of the offer, following the offer when names come and go, and
+ * one reconciler for all. It never fails because of kubelet: it waits for it. Disposing it ends all of that and removes
+ * the sockets; what is allocated stays allocated.
+ */
+export class DevicePlugin implements AsyncDisposable {
+  readonly #parts: DevicePluginParts;
+  readonly #log: Log;
+  readonly #offer: GuardedOffer;
+  readonly #folder: PluginFolder;
+  readonly #reconciler: TokenReconciler;
+  readonly #stopping = new AbortController();
+  readonly #servers = new Map<string, PluginServer>();
+  readonly #ending = new Set<Promise<void>>();
+  readonly #watchers = new Set<() => void>();
+  readonly #polling: Promise<void>;
+  #changes: Disposable | undefined;
+
+  private constructor(parts: DevicePluginParts) {
+    const { clock, podResourcesPath, pollInterval } = parts;
+    this.#parts = parts;
+    this.#log = parts.log.with({ part: 'deviceplugin' });
+    this.#offer = new GuardedOffer(parts.offer);
+    this.#folder = new PluginFolder({ path: parts.devicePluginPath, clock, log: this.#log });
+    const podResources = new PodResources(podResourcesPath, clock);
+    const log = this.#log;
+    this.#reconciler = new TokenReconciler({ offer: this.#offer, podResources, clock, log, pollInterval });
+    this.#polling = this.#reconciler.run(this.#stopping.signal);
+  }
+
+  /**
+   * Restores the tokens that pods hold, then begins to register. When kubelet does not say within five seconds what is
+   * in use, it says so in the log and goes on: every token stays unhealthy until kubelet has said it.
+   *
+   * @throws ForwarderError `invalid` when the folder's path leaves no room for a socket's name, `cancelled`
+   */
+  static async start(parts: DevicePluginParts, signal: AbortSignal): Promise<DevicePlugin> {
+    for (const name of parts.offer.names()) checkSocketPath(join(parts.devicePluginPath, pluginSocketName(name)));
+    const plugin = new DevicePlugin(parts);
+    try {
+      await plugin.#restored(signal);
+      signal.throwIfAborted();
+    } catch (thrown) {
+      await plugin[Symbol.asyncDispose]();
+      throw thrown;
+    }
+    plugin.#serve();
+    return plugin;
+  }
+
+  /** Who holds which token, by id, as of kubelet's last good answer. */
+  get owners(): ReadonlyMap<string, TokenOwner> {
+    return this.#reconciler.owners;
+  }
+
+  /** The present state of each plugin server, by resource name. */
+  states(): ReadonlyMap<string, PluginState> {
+    return new Map([...this.#servers].map(([name, server]) => [name, server.state]));
+  }
+
+  /** Calls the listener after every change of any plugin server's state. */
+  onStates(listener: () => void): Disposable {
+    this.#watchers.add(listener);
+    return { [Symbol.dispose]: () => void this.#watchers.delete(listener) };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#changes?.[Symbol.dispose]();
+    this.#stopping.abort();
+    for (const name of [...this.#servers.keys()]) this.#retire(name);
+    await Promise.all([this.#polling, ...this.#ending]);
+    this.#folder[Symbol.dispose]();
+  }
+
+  async #restored(signal: AbortSignal): Promise<void> {
+    if (this.#offer.names().length === 0) return;
+    const answered = AbortSignal.any([signal, this.#offer.opened]);
+    await this.#parts.clock.sleep(RESTORE_WAIT_MS, answered).then(
+      () =>
+        this.#log.warn(
+          'starting although kubelet has not said which tokens are in use: all are unhealthy until it does',
+        ),
+      () => undefined,
+    );
+  }
+
+  #serve(): void {
+    this.#changes = this.#offer.onChange(() => this.#followNames());
+    this.#followNames();
+  }
+
+  #followNames(): void {
+    const names = new Set(this.#offer.names());
+    for (const name of [...this.#servers.keys()]) if (!names.has(name)) this.#retire(name);
+    for (const resource of names) {
+      if (this.#servers.has(resource)) continue;
+      const { clock } = this.#parts;
+      const onState = () => this.#stateChanged();
+      const parts = { resource, clock, onState, offer: this.#offer, folder: this.#folder, log: this.#log };
+      this.#servers.set(resource, new PluginServer(parts));
+    }
+  }
+
+  #retire(name: string): void {
+    const ending = this.#servers.get(name)?.[Symbol.asyncDispose]();
+    this.#servers.delete(name);
+    if (ending === undefined) return;
+    this.#ending.add(ending);
+    void ending.finally(() => this.#ending.delete(ending));
+  }
+
+  #stateChanged(): void {
+    for (const watcher of [...this.#watchers]) watcher();
+  }
+}

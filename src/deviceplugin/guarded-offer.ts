@@ -1,0 +1,69 @@
+import { ForwarderError } from '../ports/error.js';
+import type { OfferedToken, RestoreReport, TokenOffer } from './token-offer.js';
+
+/**
+ * An offer of which nothing can be had until kubelet has said what is in use: until {@link GuardedOffer.open} every
+ * token is unhealthy and Allocate is refused. Otherwise a token that a running pod holds could be given to a second one.
+ */
+export class GuardedOffer implements TokenOffer {
+  readonly #offer: TokenOffer;
+  readonly #listeners = new Set<() => void>();
+  readonly #opening = new AbortController();
+  #renewed = new Set<string>();
+
+  constructor(offer: TokenOffer) {
+    this.#offer = offer;
+  }
+
+  /** Aborted once the offer is open. */
+  get opened(): AbortSignal {
+    return this.#opening.signal;
+  }
+
+  open(): void {
+    if (this.opened.aborted) return;
+    this.#opening.abort();
+    for (const listener of this.#listeners) listener();
+  }
+
+  names(): readonly string[] {
+    return this.#offer.names();
+  }
+
+  tokens(name: string): readonly OfferedToken[] {
+    const tokens = this.#offer.tokens(name);
+    return this.opened.aborted ? tokens : tokens.map((token) => ({ ...token, healthy: false }));
+  }
+
+  allocate(ids: readonly string[]): void {
+    if (!this.opened.aborted) throw new ForwarderError('refused', 'kubelet has not said yet which tokens are in use');
+    this.#offer.allocate(ids);
+    for (const id of ids) this.#renewed.add(id);
+  }
+
+  /** The ids given to containers since the last call: no answer of kubelet that was asked for before knows of them. */
+  takeRenewed(): ReadonlySet<string> {
+    const renewed = this.#renewed;
+    this.#renewed = new Set();
+    return renewed;
+  }
+
+  free(ids: readonly string[]): void {
+    this.#offer.free(ids);
+  }
+
+  restore(held: ReadonlyMap<string, readonly string[]>): RestoreReport {
+    return this.#offer.restore(held);
+  }
+
+  onChange(listener: () => void): Disposable {
+    const changes = this.#offer.onChange(listener);
+    this.#listeners.add(listener);
+    return {
+      [Symbol.dispose]: () => {
+        changes[Symbol.dispose]();
+        this.#listeners.delete(listener);
+      },
+    };
+  }
+}

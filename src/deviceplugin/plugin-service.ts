@@ -1,0 +1,81 @@
+import type { handleUnaryCall, ServerWritableStream } from '@grpc/grpc-js';
+import type {
+  DevicePluginOptions,
+  DevicePluginServer,
+  Empty,
+  ListAndWatchResponse,
+} from '../../apis/generated/deviceplugin-v1beta1.js';
+import type { Log } from '../ports/log.js';
+import { allocateTokens } from './allocate.js';
+import { deviceList } from './device-list.js';
+import { DeviceStream } from './device-stream.js';
+import { toStatus } from './grpc-status.js';
+import { preferredAllocation } from './preferred-allocation.js';
+import type { TokenOffer } from './token-offer.js';
+
+/** No call before containers start, and no preference among tokens: neither would change anything. */
+export const pluginOptions: DevicePluginOptions = { preStartRequired: false, getPreferredAllocationAvailable: false };
+
+/** What one plugin server is made of. */
+export interface PluginServiceParts {
+  readonly resource: string;
+  readonly offer: TokenOffer;
+  readonly log: Log;
+  /** Called with the number of open ListAndWatch streams whenever it changes. */
+  readonly onStreams: (open: number) => void;
+}
+
+/** The DevicePlugin service of one resource (kubelet: device plugin API v1beta1). Disposing it ends its streams. */
+export class PluginService implements Disposable {
+  readonly handlers: DevicePluginServer;
+  readonly #parts: PluginServiceParts;
+  readonly #streams = new Set<DeviceStream>();
+  readonly #changes: Disposable;
+
+  constructor(parts: PluginServiceParts) {
+    this.#parts = parts;
+    this.#changes = parts.offer.onChange(() => {
+      for (const stream of this.#streams) stream.changed();
+    });
+    const { offer, resource, log } = parts;
+    this.handlers = {
+      getDevicePluginOptions: answering(log, () => pluginOptions),
+      listAndWatch: (call) => this.#listAndWatch(call),
+      allocate: answering(log, (request) => allocateTokens(offer, resource, request)),
+      getPreferredAllocation: answering(log, preferredAllocation),
+      preStartContainer: answering(log, () => ({})),
+    };
+  }
+
+  [Symbol.dispose](): void {
+    this.#changes[Symbol.dispose]();
+    for (const stream of this.#streams) stream.end();
+  }
+
+  #listAndWatch(call: ServerWritableStream<Empty, ListAndWatchResponse>): void {
+    const { offer, resource, onStreams } = this.#parts;
+    const stream = new DeviceStream(call, () => deviceList(offer.tokens(resource)));
+    this.#streams.add(stream);
+    onStreams(this.#streams.size);
+    const gone = () => {
+      stream.end();
+      if (this.#streams.delete(stream)) onStreams(this.#streams.size);
+    };
+    call.on('cancelled', gone);
+    call.on('close', gone);
+    call.on('error', gone);
+  }
+}
+
+/** A unary handler that answers at once, or with the status of what was thrown. */
+function answering<Request, Answer>(log: Log, answer: (request: Request) => Answer): handleUnaryCall<Request, Answer> {
+  return (call, callback) => {
+    try {
+      callback(null, answer(call.request));
+    } catch (thrown) {
+      const status = toStatus(thrown);
+      log.warn('refused a call of kubelet', { call: call.getPath(), reason: status.details });
+      callback(status);
+    }
+  };
+}
