@@ -1,0 +1,46 @@
+import { addressMap } from './address-map-value.js';
+import { pciAddress } from './address-value.js';
+import { listOf } from './list-value.js';
+import { optional, record, required } from './record-value.js';
+import { capability, driverName, ignored, serviceDomain, vfCount } from './simple-values.js';
+
+/*
+ * The one table of the file's keys: reader, JSON Schema and documentation follow it (sriov-linux.md 2.1).
+ */
+
+const itself = (text: string): string => text;
+
+export const virtualFunctionKeys = {
+  address: required(pciAddress, 'PCI address of the VF.'),
+  iommuGroup: optional(ignored, 'Accepted and ignored: the group is read from the kernel.'),
+};
+
+export const physicalFunctionKeys = {
+  pfKernelDriver: required(driverName, "Kernel driver of the PF. It is compared with the PF's own, never bound."),
+  vfKernelDriver: required(driverName, 'Kernel driver of the VFs, bound to a VF that a client wants as a netdev.'),
+  capabilities: required(
+    listOf(capability, 'list of capabilities', itself),
+    'What the VFs can do, for instance `10G`: the second half of the names that pods ask for.',
+  ),
+  serviceDomains: required(
+    listOf(serviceDomain, 'list of service domains', itself),
+    'What the VFs are connected to, for instance `service.domain.1`: the first half of those names.',
+  ),
+  numVFs: optional(
+    vfCount,
+    'Number of VFs to create on a PF that has none. Without it the setting `NSM_CREATE_VFS` decides. ' +
+      'A PF that has VFs is never changed.',
+  ),
+  virtualFunctions: optional(
+    listOf(record(virtualFunctionKeys), 'list of VFs', ({ address }) => address),
+    'The only VFs of this PF that may be given out. Without it all may.',
+  ),
+};
+
+export const documentKeys = {
+  physicalFunctions: optional(
+    addressMap(record(physicalFunctionKeys)),
+    'The PFs whose VFs are given out, by PCI address: `0000:01:00.0`, short `01:00.0` for domain 0000.',
+    'the forwarder has nothing to offer',
+  ),
+};
