@@ -1,0 +1,105 @@
+import type { Connection, Mechanism } from '../../../apis/generated/connection.js';
+import { ForwarderError, toForwarderError } from '../../ports/error.js';
+import type { Call } from '../chain/call.js';
+import type { Element, Next } from '../chain/element.js';
+import { memoryKey } from '../chain/held-connection.js';
+import { withSegment } from '../chain/path.js';
+
+/** One way to serve a client. It answers with `connection.mechanism` as the client shall have it. */
+export interface Delivery extends Element {
+  /** Mechanism types that it serves, the usual spelling first. */
+  readonly types: readonly string[];
+}
+
+const chosenType = memoryKey<string>('mechanism type');
+
+/**
+ * Settles how the client is served. A connection that has a mechanism keeps to its type; else the preferences are tried
+ * in order, until one of them got as far as the next hop: what lies beyond would answer the next one no better.
+ *
+ * When a refresh changes the type, everything the old one holds is given back first.
+ */
+export function chooseMechanism(deliveries: readonly Delivery[]): Element {
+  return {
+    name: 'choose-mechanism',
+    async request(call, next) {
+      const offered = call.connection.mechanism === undefined ? call.preferences : [call.connection.mechanism];
+      const candidates = offered.flatMap((mechanism) => {
+        const delivery = deliveries.find((it) => it.types.includes(mechanism.type));
+        return delivery === undefined ? [] : [{ mechanism, delivery }];
+      });
+      if (candidates.length === 0) throw unsupported(offered, deliveries);
+      return tryInOrder(call, candidates, next);
+    },
+  };
+}
+
+interface Candidate {
+  readonly mechanism: Mechanism;
+  readonly delivery: Delivery;
+}
+
+async function tryInOrder(call: Call, candidates: readonly Candidate[], next: Next): Promise<Connection> {
+  const failures: ForwarderError[] = [];
+  for (const { mechanism, delivery } of candidates) {
+    const before = { mark: call.held.ledger.mark(), memory: call.held.memory.snapshot() };
+    let onward = false;
+    try {
+      await changeType(call, delivery);
+      const connection = withMetric({ ...call.connection, mechanism });
+      return await delivery.request({ ...call, connection }, (further) => {
+        onward = true;
+        return next(further);
+      });
+    } catch (thrown) {
+      const error = toForwarderError(thrown);
+      if (onward || call.signal.aborted || call.held.lost) throw error;
+      failures.push(error);
+      await call.held.ledger.unwind(before.mark);
+      call.held.memory.restore(before.memory);
+    }
+  }
+  throw allFailed(candidates, failures);
+}
+
+async function changeType({ held, log }: Call, delivery: Delivery): Promise<void> {
+  const before = held.memory.get(chosenType);
+  const type = delivery.types[0] ?? delivery.name;
+  if (before !== undefined && before !== type) {
+    log.info('mechanism changes', { from: before, to: type });
+    held.lost = true;
+    await held.ledger.unwind();
+    held.memory.restore(new Map());
+  }
+  held.memory.set(chosenType, type);
+}
+
+/** As all NSM components do, the first time: which interface serves the client. */
+function withMetric(connection: Connection): Connection {
+  const index = connection.path?.index ?? 0;
+  const metrics = connection.path?.pathSegments[index]?.metrics ?? {};
+  const { mechanism } = connection;
+  if (mechanism === undefined || 'server_interface' in metrics) return connection;
+  const name = mechanism.parameters['name'] ?? (Object.keys(mechanism.parameters).length === 0 ? 'unknown' : '');
+  return withSegment(connection, index, { metrics: { ...metrics, server_interface: `${mechanism.type}/${name}` } });
+}
+
+function unsupported(offered: readonly Mechanism[], deliveries: readonly Delivery[]): ForwarderError {
+  const asked = offered.map((it) => it.type).join(', ');
+  const served = deliveries.flatMap((it) => it.types).join(', ');
+  return new ForwarderError(
+    'unsupported',
+    offered.length === 0
+      ? `the request names no mechanism: this forwarder serves ${served}`
+      : `this forwarder serves none of the requested mechanisms (${asked}), only ${served}`,
+  );
+}
+
+function allFailed(candidates: readonly Candidate[], failures: readonly ForwarderError[]): ForwarderError {
+  const [first, ...more] = failures;
+  if (first !== undefined && more.length === 0) return first;
+  const reasons = failures.map((error, i) => `${candidates[i]?.mechanism.type}: ${error.message}`).join('; ');
+  return new ForwarderError(first?.kind ?? 'unknown', `none of the requested mechanisms can be served: ${reasons}`, {
+    cause: first,
+  });
+}

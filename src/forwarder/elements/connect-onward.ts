@@ -1,0 +1,126 @@
+import { Connection, type Mechanism } from '../../../apis/generated/connection.js';
+import type { NetworkServiceRequest } from '../../../apis/generated/networkservice.js';
+import type { Entry, Inverse } from '../../ledger/entry.js';
+import { ForwarderError, toForwarderError } from '../../ports/error.js';
+import type { Call } from '../chain/call.js';
+import type { Element } from '../chain/element.js';
+import { type HeldConnection, memoryKey } from '../chain/held-connection.js';
+import { type Candidate, candidatesKey } from './discover.js';
+
+/** Calls to the components that a request goes to from here. */
+export interface NextHops {
+  /**
+   * @throws ForwarderError with `details.answered` true when the next hop itself refused: then it holds nothing of ours
+   */
+  request(url: string, request: NetworkServiceRequest, signal: AbortSignal): Promise<Connection>;
+  close(url: string, connection: Connection, signal: AbortSignal): Promise<void>;
+}
+
+interface Onward {
+  readonly candidate: Candidate;
+  /** What the next hop agreed to, in its own words. */
+  readonly mechanism: Mechanism | undefined;
+}
+
+const onwardKey = memoryKey<Onward>('onward');
+
+/**
+ * Asks the next hop, over NOOP: the client's mechanism is this node's business. Candidates are tried in order; whatever
+ * was prepared for the client is kept meanwhile. The last element of the chain.
+ */
+export function connectOnward(nextHops: NextHops): Element {
+  return {
+    name: 'connect-onward',
+    request: (call) => askInOrder(nextHops, call),
+  };
+}
+
+async function askInOrder(nextHops: NextHops, call: Call): Promise<Connection> {
+  const failures: { readonly endpoint: string; readonly error: ForwarderError }[] = [];
+  for (const candidate of call.held.memory.get(candidatesKey) ?? []) {
+    try {
+      return await ask(nextHops, candidate, call);
+    } catch (thrown) {
+      failures.push({ endpoint: candidate.endpoint, error: toForwarderError(thrown) });
+      if (call.signal.aborted) break;
+    }
+  }
+  const last = failures.at(-1)?.error;
+  if (failures.length === 1 && last !== undefined) throw last;
+  const reasons = failures.map(({ endpoint, error }) => `${endpoint}: ${error.message}`).join('; ');
+  throw new ForwarderError(last?.kind ?? 'unknown', `no candidate took the request: ${reasons}`, { cause: last });
+}
+
+async function ask(nextHops: NextHops, candidate: Candidate, call: Call): Promise<Connection> {
+  const { ledger, memory } = call.held;
+  const known = memory.get(onwardKey);
+  const request = onwardRequest(call.connection, candidate, known);
+  const entry = ledger.find('onward');
+  if (known?.candidate.endpoint === candidate.endpoint && entry !== undefined) {
+    const answer = await nextHops.request(candidate.url, request, call.signal);
+    ledger.amend(entry.id, onwardArgs(candidate, answer));
+    memory.set(onwardKey, { candidate, mechanism: answer.mechanism });
+    return answer;
+  }
+  const answer = await askAnew(nextHops, { candidate, request }, call);
+  if (entry !== undefined) await ledger.release((it) => it.id === entry.id);
+  return answer;
+}
+
+async function askAnew(
+  nextHops: NextHops,
+  { candidate, request }: { candidate: Candidate; request: NetworkServiceRequest },
+  call: Call,
+): Promise<Connection> {
+  const { ledger, memory } = call.held;
+  const sent = request.connection ?? call.connection;
+  return ledger.perform({ kind: 'onward', args: onwardArgs(candidate, sent) }, async (id) => {
+    try {
+      const answer = await nextHops.request(candidate.url, request, call.signal);
+      ledger.amend(id, onwardArgs(candidate, answer));
+      memory.set(onwardKey, { candidate, mechanism: answer.mechanism });
+      return answer;
+    } catch (thrown) {
+      const error = toForwarderError(thrown);
+      // It said no by itself, so there is nothing to take back there; otherwise nobody knows, and a Close makes sure.
+      if (error.details['answered'] === true) ledger.forget(id);
+      else await ledger.release((entry) => entry.id === id);
+      throw error;
+    }
+  });
+}
+
+function onwardRequest(connection: Connection, candidate: Candidate, known: Onward | undefined): NetworkServiceRequest {
+  const cls = /^(unix|inode):/.test(candidate.url) ? 'LOCAL' : 'REMOTE';
+  return {
+    connection: {
+      ...connection,
+      networkServiceEndpointName: candidate.endpoint,
+      mechanism: known?.mechanism,
+    },
+    mechanismPreferences: [{ cls, type: 'NOOP', parameters: {} }],
+  };
+}
+
+/** Plain data with all that a Close needs, fields that we do not know included. */
+function onwardArgs(candidate: Candidate, connection: Connection) {
+  return { url: candidate.url, connection: Buffer.from(Connection.encode(connection).finish()).toString('base64') };
+}
+
+function onwardConnection(entry: Entry): Connection {
+  return Connection.decode(Buffer.from(String(entry.args['connection']), 'base64'));
+}
+
+/** Takes an onward Request back. */
+export function closeOnward(nextHops: NextHops): Inverse {
+  return (entry, signal) => nextHops.close(String(entry.args['url']), onwardConnection(entry), signal);
+}
+
+/** Puts what a Close or expiry brings, such as fresh tokens, into the connection that the next hop will be sent. */
+export function amendOnward(held: HeldConnection, change: (connection: Connection) => Connection): void {
+  const entry = held.ledger.find('onward');
+  if (entry === undefined) return;
+  const changed = change(onwardConnection(entry));
+  const url = String(entry.args['url']);
+  held.ledger.amend(entry.id, onwardArgs({ endpoint: changed.networkServiceEndpointName, url }, changed));
+}

@@ -1,0 +1,115 @@
+import type { Connection } from '../../../apis/generated/connection.js';
+import { type DeliveredNetdev, deliverNetdev } from '../../mechanism/kernel/deliver-netdev.js';
+import type { NetdevPlan } from '../../mechanism/kernel/netdev-plan.js';
+import { needsRedelivery, refreshNetdev } from '../../mechanism/kernel/refresh-netdev.js';
+import type { World } from '../../mechanism/kernel/world.js';
+import { ForwarderError } from '../../ports/error.js';
+import type { Call } from '../chain/call.js';
+import { memoryKey } from '../chain/held-connection.js';
+import type { Delivery } from './choose-mechanism.js';
+import { type Assignment, claimFunction, type Functions } from './claim-function.js';
+import { holdNamespace } from './hold-namespace.js';
+import { type KernelRequest, readKernelRequest } from './kernel-request.js';
+import { readContextPlan } from './read-netdev-plan.js';
+
+interface Delivered {
+  readonly plan: NetdevPlan;
+  readonly netdev: DeliveredNetdev;
+}
+
+const deliveredKey = memoryKey<Delivered>('delivered netdev');
+
+/**
+ * KERNEL: the netdev of a claimed VF in the client's network namespace.
+ *
+ * Going down: everything the client says is checked, its namespace is held and a VF claimed, so that a request that
+ * cannot be served costs the next hop nothing. Coming back, the next hop's answer says how the netdev shall be: only
+ * then it moves. A refresh brings the netdev to the new answer where it is, or, when that cannot be done there, by way
+ * of home.
+ *
+ * `KERNEL_INTERFACE` is how clients of the first NSM releases spell it.
+ */
+export function deliverKernel(world: World, functions: Functions): Delivery {
+  return {
+    name: 'deliver-kernel',
+    types: ['KERNEL', 'KERNEL_INTERFACE'],
+    async request(call, next) {
+      const { mechanism } = call.connection;
+      if (mechanism === undefined) throw new ForwarderError('invalid', 'no mechanism was chosen');
+      const request = readKernelRequest(mechanism);
+      readContextPlan(call.connection, request.trunk); // what is wrong already need not go any further
+      await holdNamespace(world, request, call);
+      await refuseTakenName(world, request, call);
+      const assignment = await claimFunction(functions, request.token, call);
+      const answer = await next(call);
+      const plan = netdevPlan(request, assignment, answer);
+      await bringTo(world, plan, call);
+      const parameters = { ...mechanism.parameters, pciAddress: assignment.function };
+      return { ...answer, mechanism: { ...mechanism, parameters } };
+    },
+  };
+}
+
+function netdevPlan(request: KernelRequest, assignment: Assignment, answer: Connection): NetdevPlan {
+  return {
+    function: assignment.function,
+    physicalFunction: assignment.physicalFunction,
+    vfIndex: assignment.vfIndex,
+    driver: assignment.kernelDriver,
+    namespace: request.namespace,
+    interfaceName: request.interfaceName,
+    ...readContextPlan(answer, request.trunk),
+  };
+}
+
+/** Looks before anything costs, so that the existing interface and the next hop are left in peace. */
+async function refuseTakenName(world: World, request: KernelRequest, { held, signal }: Call): Promise<void> {
+  const delivered = held.memory.get(deliveredKey);
+  const known = delivered?.plan;
+  if (known?.namespace === request.namespace && known.interfaceName === request.interfaceName) return;
+  const there = await world.held.get(request.namespace).links.find({ name: request.interfaceName }, signal);
+  if (there === undefined) return;
+  throw new ForwarderError(
+    'exists',
+    `the client's namespace ${request.namespace} already has an interface named ${JSON.stringify(request.interfaceName)}`,
+    { details: { interfaceName: request.interfaceName, namespace: request.namespace } },
+  );
+}
+
+async function bringTo(world: World, plan: NetdevPlan, call: Call): Promise<void> {
+  const { ledger, memory } = call.held;
+  const work = { ledger, signal: call.signal };
+  const before = memory.get(deliveredKey);
+  if (before !== undefined && !needsRedelivery(before.plan, plan)) {
+    if (await refreshed(plan, before.netdev, call)) {
+      memory.set(deliveredKey, { plan, netdev: before.netdev });
+      return;
+    }
+  }
+  if (before !== undefined) await takeHome(before.plan, call);
+  memory.set(deliveredKey, { plan, netdev: await deliverNetdev(world, plan, work) });
+}
+
+/** @returns false when the netdev is not where it was brought: it has to be brought again */
+async function refreshed(plan: NetdevPlan, netdev: DeliveredNetdev, call: Call): Promise<boolean> {
+  try {
+    await refreshNetdev(plan, netdev, { ledger: call.held.ledger, signal: call.signal });
+    return true;
+  } catch (thrown) {
+    if (!(thrown instanceof ForwarderError) || thrown.kind !== 'not-found') throw thrown;
+    call.log.warn('netdev has left the client, it is brought again', {
+      function: plan.function,
+      reason: thrown.message,
+    });
+    return false;
+  }
+}
+
+/** Undoes the delivery and nothing else: the VF stays claimed, the next hop connected. */
+async function takeHome(plan: NetdevPlan, { held }: Call): Promise<void> {
+  const keeps = new Set(['function-claimed', 'namespace-held', 'onward']);
+  held.lost = true;
+  const { failures } = await held.ledger.release((entry) => entry.function === plan.function && !keeps.has(entry.kind));
+  const [first] = failures;
+  if (first !== undefined) throw first;
+}

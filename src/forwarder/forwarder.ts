@@ -1,0 +1,117 @@
+import type { Connection } from '../../apis/generated/connection.js';
+import type { NetworkServiceRequest } from '../../apis/generated/networkservice.js';
+import { Quarantine, type QuarantinedFunction } from '../ledger/quarantine.js';
+import { HeldNamespaces } from '../mechanism/held-namespaces.js';
+import { kernelInverses } from '../mechanism/kernel/inverses.js';
+import type { World } from '../mechanism/kernel/world.js';
+import type { Clock } from '../ports/clock.js';
+import { ForwarderError } from '../ports/error.js';
+import type { TokenIssuer } from '../ports/identity.js';
+import type { Namespaces } from '../ports/links.js';
+import type { Log } from '../ports/log.js';
+import type { PciBus } from '../ports/pci-bus.js';
+import type { Caller } from './chain/call.js';
+import { ConnectionEvents } from './chain/connection-events.js';
+import { Connections } from './chain/connections.js';
+import { chain } from './chain/element.js';
+import { enterPath, leavePath } from './chain/path.js';
+import { chooseMechanism } from './elements/choose-mechanism.js';
+import { type Functions, releaseFunction } from './elements/claim-function.js';
+import { amendOnward, closeOnward, connectOnward, type NextHops } from './elements/connect-onward.js';
+import { deliverKernel } from './elements/deliver-kernel.js';
+import { deliverNoop } from './elements/deliver-noop.js';
+import { type Directory, discover } from './elements/discover.js';
+import { expire } from './elements/expire.js';
+import { updateToken, withTokens } from './elements/update-token.js';
+import { undoAttempt } from './undoing.js';
+
+/** All that the forwarder reaches the outside through. */
+export interface ForwarderParts {
+  /** The name of our path segment, `NSM_NAME`. */
+  readonly name: string;
+  readonly pci: PciBus;
+  readonly namespaces: Namespaces;
+  readonly functions: Functions;
+  readonly issuer: TokenIssuer;
+  readonly directory: Directory;
+  readonly nextHops: NextHops;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly newId: () => string;
+  /** Ends retries; connections are not closed by it. */
+  readonly signal: AbortSignal;
+}
+
+/** What somebody asks of the forwarder, with who it is and how long it waits. */
+export interface Asked {
+  readonly caller: Caller;
+  readonly signal: AbortSignal;
+}
+
+/** The forwarder as its gRPC server sees it: plain messages in, plain messages out. */
+export interface Forwarder {
+  request(request: NetworkServiceRequest, asked: Asked): Promise<Connection>;
+  close(connection: Connection, asked: Asked): Promise<void>;
+  readonly connections: Connections;
+  readonly events: ConnectionEvents;
+  quarantined(): readonly QuarantinedFunction[];
+}
+
+/** Puts the forwarder together: this list of elements is what happens to a Request, from top to bottom. */
+export function createForwarder(parts: ForwarderParts): Forwarder {
+  const { clock, log, functions, issuer, nextHops, signal } = parts;
+  const world: World = { pci: parts.pci, namespaces: parts.namespaces, clock, held: new HeldNamespaces() };
+  const attempt = undoAttempt(
+    {
+      ...kernelInverses(world),
+      'function-claimed': releaseFunction(functions),
+      onward: closeOnward(nextHops),
+    },
+    clock,
+  );
+  const quarantine = new Quarantine({ attempt, clock, log, signal, events: functions });
+  const events = new ConnectionEvents();
+  const connections = new Connections({
+    chain: chain([
+      updateToken(issuer),
+      expire(clock),
+      chooseMechanism([deliverKernel(world, functions), deliverNoop]),
+      discover(parts.directory, clock),
+      connectOnward(nextHops),
+    ]),
+    undoing: { attempt, admit: (owed) => quarantine.admit(owed) },
+    beforeClose: (held, close) => amendOnward(held, (known) => withCloseTokens(known, close, issuer)),
+    events,
+    clock,
+    log,
+  });
+  return {
+    connections,
+    events,
+    quarantined: () => quarantine.report(),
+    async request(request, asked) {
+      if (request.connection === undefined) throw new ForwarderError('invalid', 'the request has no connection');
+      const { connection, caller } = enterPath(request.connection, parts.name, parts.newId);
+      const answer = await connections.request({ connection, preferences: request.mechanismPreferences, ...asked });
+      return leavePath(answer, caller);
+    },
+    async close(message, asked) {
+      const { connection } = enterPath(message, parts.name, parts.newId);
+      await connections.close({ connection, preferences: [], ...asked });
+    },
+  };
+}
+
+/** What a Close to the next hop carries: the remembered connection with the tokens of this moment. */
+function withCloseTokens(
+  known: Connection,
+  close: { readonly connection: Connection; readonly caller: Caller } | undefined,
+  issuer: TokenIssuer,
+): Connection {
+  return withTokens(known, close?.caller ?? silentCaller, issuer);
+}
+
+/** Nobody called: the connection ends by itself. */
+const silentCaller: Caller = {
+  receive: () => Promise.reject(new ForwarderError('refused', 'nobody is there to send a descriptor')),
+};

@@ -1,0 +1,150 @@
+import { ForwarderError, toForwarderError } from '../ports/error.js';
+import type { PciAddress } from '../ports/pci-address.js';
+import type { Entry, EntryId, JsonObject, Step } from './entry.js';
+
+/** A point in a ledger: what was recorded later is what an unwinding to it takes back. */
+export type Mark = number & { readonly __mark: never };
+
+/** An entry that could not be undone, or had to wait because an entry above it could not. */
+export interface Owed {
+  readonly entry: Entry;
+  /** Absent for an entry that was not tried. */
+  readonly failure?: ForwarderError;
+}
+
+/** What is known of one unwinding. Steps that concern no VF are never owed: their failure is only reported. */
+export interface Unwound {
+  readonly failures: readonly ForwarderError[];
+  /** Per VF, newest first: what is still to be undone before the VF may be given out again. */
+  readonly owed: ReadonlyMap<PciAddress, readonly Owed[]>;
+}
+
+/** How one inverse is run: its own deadline, and nothing of the request that is being taken back. */
+export type Attempt = (entry: Entry) => Promise<void>;
+
+/** What a ledger needs to take things back. */
+export interface Undoing {
+  readonly attempt: Attempt;
+  /** Takes over what could not be undone. */
+  readonly admit: (owed: Unwound['owed']) => void;
+}
+
+/**
+ * What one connection has done to the world, oldest first.
+ *
+ * - A step is on record before its effect begins, so whatever happens in between, it is known.
+ * - A failed request unwinds to its mark; closing unwinds everything. There is no other clean-up code.
+ * - Newest first; an inverse that fails does not stop the others, but older steps of the same VF wait for it.
+ * - Undoing never replaces the error that caused it.
+ */
+export class Ledger {
+  readonly #undoing: Undoing;
+  #entries: Entry[] = [];
+  #lastId = 0;
+
+  constructor(undoing: Undoing) {
+    this.#undoing = undoing;
+  }
+
+  /** Oldest first. */
+  entries(): readonly Entry[] {
+    return this.#entries;
+  }
+
+  mark(): Mark {
+    return this.#lastId as Mark;
+  }
+
+  /**
+   * Records the step, then runs its effect. The entry stays whether the effect succeeds or fails.
+   *
+   * @returns what the effect returns
+   */
+  async perform<T>(step: Step, effect: (id: EntryId) => Promise<T>): Promise<T> {
+    const id = ++this.#lastId as EntryId;
+    this.#entries.push({ ...step, id, state: 'begun' });
+    const result = await effect(id);
+    this.#replace(id, (entry) => ({ ...entry, state: 'done' }));
+    return result;
+  }
+
+  /** Adds what is known only after the effect began, such as the new index of a moved netdev. */
+  amend(id: EntryId, args: JsonObject): void {
+    this.#replace(id, (entry) => ({ ...entry, args: { ...entry.args, ...args } }));
+  }
+
+  /** The newest entry of a kind. */
+  find(kind: string): Entry | undefined {
+    return this.#entries.findLast((entry) => entry.kind === kind);
+  }
+
+  /** Undoes some entries ahead of their turn, newest first, as when a netdev has to come home and stay claimed. */
+  async release(wanted: (entry: Entry) => boolean): Promise<Unwound> {
+    return this.#undo(this.#take(wanted));
+  }
+
+  /** Undoes everything recorded after the mark, newest first; without a mark, everything. */
+  async unwind(to: Mark = 0 as Mark): Promise<Unwound> {
+    return this.#undo(this.#take((entry) => entry.id > to));
+  }
+
+  /** Drops an entry whose effect is known not to have happened, such as a call that the peer refused. */
+  forget(id: EntryId): void {
+    this.#take((entry) => entry.id === id);
+  }
+
+  /** Forgets entries that an older one covers. To be called when a request has succeeded. */
+  settle(): void {
+    const ids = new Set(this.#entries.map((entry) => entry.id));
+    this.#entries = this.#entries.filter((entry) => entry.coveredBy === undefined || !ids.has(entry.coveredBy));
+  }
+
+  #replace(id: EntryId, change: (entry: Entry) => Entry): void {
+    this.#entries = this.#entries.map((entry) => (entry.id === id ? change(entry) : entry));
+  }
+
+  #take(wanted: (entry: Entry) => boolean): Entry[] {
+    const taken = this.#entries.filter(wanted);
+    this.#entries = this.#entries.filter((entry) => !wanted(entry));
+    return taken.reverse();
+  }
+
+  async #undo(newestFirst: readonly Entry[]): Promise<Unwound> {
+    const unwound = await undoAll(newestFirst, this.#undoing.attempt);
+    if (unwound.owed.size > 0) this.#undoing.admit(unwound.owed);
+    return unwound;
+  }
+}
+
+/** Undoes entries in the order given. */
+export async function undoAll(newestFirst: readonly Entry[], attempt: Attempt): Promise<Unwound> {
+  const failures: ForwarderError[] = [];
+  const owed = new Map<PciAddress, Owed[]>();
+  const together = new Set(newestFirst.map((entry) => entry.id));
+  for (const entry of newestFirst) {
+    if (entry.coveredBy !== undefined && together.has(entry.coveredBy)) continue;
+    const waiting = entry.function === undefined ? undefined : owed.get(entry.function);
+    if (waiting !== undefined) {
+      waiting.push({ entry });
+      continue;
+    }
+    const failure = await outcome(entry, attempt);
+    if (failure === undefined) continue;
+    failures.push(failure);
+    if (entry.function !== undefined) owed.set(entry.function, [{ entry, failure }]);
+  }
+  return { failures, owed };
+}
+
+async function outcome(entry: Entry, attempt: Attempt): Promise<ForwarderError | undefined> {
+  try {
+    await attempt(entry);
+    return undefined;
+  } catch (thrown) {
+    const error = toForwarderError(thrown);
+    return new ForwarderError(error.kind, `could not undo ${entry.kind}: ${error.message}`, {
+      cause: error,
+      details: { kind: entry.kind, ...(entry.function && { function: entry.function }) },
+    });
+  }
+}

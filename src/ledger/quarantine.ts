@@ -1,0 +1,98 @@
+import type { Clock } from '../ports/clock.js';
+import type { Log } from '../ports/log.js';
+import type { PciAddress } from '../ports/pci-address.js';
+import type { Entry } from './entry.js';
+import { type Attempt, type Owed, undoAll } from './ledger.js';
+
+/** A VF that could not be taken back completely, for reports. */
+export interface QuarantinedFunction {
+  readonly function: PciAddress;
+  /** Kinds of the steps still to be undone, next one first. */
+  readonly owed: readonly string[];
+  /** Why the last attempt failed. */
+  readonly reason: string;
+  readonly attempts: number;
+}
+
+/** What the owner of the VFs does when one enters and when it has come clean. */
+export interface QuarantineEvents {
+  entered(address: PciAddress, reason: string): void;
+  recovered(address: PciAddress): void;
+}
+
+interface Case {
+  owed: readonly Entry[];
+  reason: string;
+  attempts: number;
+}
+
+const firstPauseMs = 500;
+const longestPauseMs = 60_000;
+
+/**
+ * VFs whose way back failed. Nobody gets such a VF; what is owed is tried again with growing pauses until it is done.
+ */
+export class Quarantine {
+  readonly #attempt: Attempt;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #events: QuarantineEvents;
+  readonly #signal: AbortSignal;
+  readonly #cases = new Map<PciAddress, Case>();
+
+  constructor(parts: { attempt: Attempt; clock: Clock; log: Log; events: QuarantineEvents; signal: AbortSignal }) {
+    this.#attempt = parts.attempt;
+    this.#clock = parts.clock;
+    this.#log = parts.log;
+    this.#events = parts.events;
+    this.#signal = parts.signal;
+  }
+
+  /** Takes over what an unwinding left undone. */
+  admit(owed: ReadonlyMap<PciAddress, readonly Owed[]>): void {
+    for (const [address, steps] of owed) {
+      const reason = steps.find((step) => step.failure !== undefined)?.failure?.message ?? 'not undone';
+      this.#cases.set(address, { owed: steps.map((step) => step.entry), reason, attempts: 0 });
+      this.#log.error('VF quarantined: its way back failed', { function: address, reason });
+      this.#events.entered(address, reason);
+      void this.#retry(address);
+    }
+  }
+
+  report(): readonly QuarantinedFunction[] {
+    return [...this.#cases].map(([address, it]) => ({
+      function: address,
+      owed: it.owed.map((entry) => entry.kind),
+      reason: it.reason,
+      attempts: it.attempts,
+    }));
+  }
+
+  async #retry(address: PciAddress): Promise<void> {
+    for (let pause = firstPauseMs; ; pause = Math.min(pause * 2, longestPauseMs)) {
+      const slept = await this.#clock.sleep(pause, this.#signal).then(
+        () => true,
+        () => false,
+      );
+      const it = this.#cases.get(address);
+      if (!slept || it === undefined) return;
+      if (await this.#tryOnce(address, it)) return;
+    }
+  }
+
+  async #tryOnce(address: PciAddress, it: Case): Promise<boolean> {
+    const { owed, failures } = await undoAll(it.owed, this.#attempt);
+    const left = owed.get(address);
+    it.attempts += 1;
+    if (left !== undefined) {
+      it.owed = left.map((step) => step.entry);
+      it.reason = failures[0]?.message ?? it.reason;
+      this.#log.warn('VF stays in quarantine', { function: address, reason: it.reason, attempts: it.attempts });
+      return false;
+    }
+    this.#cases.delete(address);
+    this.#log.info('VF left quarantine', { function: address, attempts: it.attempts });
+    this.#events.recovered(address);
+    return true;
+  }
+}

@@ -1,0 +1,164 @@
+import type { EntryId } from '../../ledger/entry.js';
+import { ForwarderError } from '../../ports/error.js';
+import type { Link, NetNamespace } from '../../ports/links.js';
+import { addIp, firstIpChange, type IpTarget, type Work } from './configure-ip.js';
+import { awaitAtHome, findAtHome } from './find-at-home.js';
+import { travelName } from './interface-name.js';
+import { changeSetting } from './namespace-setting.js';
+import { findNetdev, type NetdevIdentity } from './netdev-identity.js';
+import type { NetdevPlan } from './netdev-plan.js';
+import { applyVfSettings } from './vf-settings.js';
+import type { World } from './world.js';
+
+/** A delivered netdev: where it is and how it is recognised. */
+export interface DeliveredNetdev {
+  readonly target: IpTarget;
+  readonly identity: NetdevIdentity;
+}
+
+/**
+ * Brings a claimed VF's netdev into the client's namespace.
+ *
+ * Everything that can be done at home is done there, while the VF is down: driver, settings through the PF, MAC, MTU.
+ * The move itself costs two waits for the kernel (RCU) and everybody else's moves wait meanwhile, so nothing that
+ * waits is repeated: no second move, no explicit down.
+ */
+export async function deliverNetdev(world: World, plan: NetdevPlan, work: Work): Promise<DeliveredNetdev> {
+  const atHome = await prepareAtHome(world, plan, work);
+  const namespace = world.held.get(plan.namespace);
+  const identity: NetdevIdentity = {
+    function: plan.function,
+    index: atHome.index,
+    macs: atHome.mac === '' ? [] : [atHome.mac],
+  };
+  const { moved, index } = await moveAway(world, { plan, namespace, identity }, work);
+  const target: IpTarget = { function: plan.function, namespace, index, moved };
+  await settleIn(plan, target, work);
+  return { target, identity: { ...identity, index } };
+}
+
+/** Right driver, PF settings, MAC and MTU; the netdev as it is after all that. */
+async function prepareAtHome(world: World, plan: NetdevPlan, work: Work): Promise<Link> {
+  const facts = await world.pci.facts(plan.function);
+  const original =
+    facts.driver === plan.driver
+      ? await findAtHome(world, facts, work.signal)
+      : await bindDriver(world, { plan, former: facts.driver }, work);
+  const { links } = world.namespaces.home;
+  return work.ledger.perform(identityStep(plan, original), async (id) => {
+    const rebound = await applyVfSettings(world, plan, work);
+    let link = rebound ? await awaitAtHome(world, plan.function, work.signal) : original;
+    work.ledger.amend(id, { index: link.index });
+    const change = {
+      ...(plan.mac !== undefined && plan.mac !== link.mac && { mac: plan.mac }),
+      ...(plan.mtu !== undefined && plan.mtu !== link.mtu && { mtu: plan.mtu }),
+    };
+    if (Object.keys(change).length > 0) {
+      await links.change(link.index, change, work.signal);
+      link = { ...link, ...change };
+    }
+    if (link.altNames.includes(plan.interfaceName)) {
+      await links.removeAltName(link.index, plan.interfaceName, work.signal);
+    }
+    return link;
+  });
+}
+
+/** Binds the driver that makes the netdev, and waits for it. */
+async function bindDriver(
+  world: World,
+  { plan, former }: { readonly plan: NetdevPlan; readonly former: string | undefined },
+  { ledger, signal }: Work,
+): Promise<Link> {
+  const args = former === undefined ? {} : { former };
+  await ledger.perform({ kind: 'driver-bound', args, function: plan.function }, () =>
+    world.pci.bind(plan.function, plan.driver, signal),
+  );
+  return awaitAtHome(world, plan.function, signal);
+}
+
+function identityStep(plan: NetdevPlan, original: Link) {
+  return {
+    kind: 'netdev-identity',
+    function: plan.function,
+    args: {
+      index: original.index,
+      name: original.name,
+      mac: original.mac,
+      mtu: original.mtu,
+      ...(plan.mac !== undefined && { givenMac: plan.mac }),
+    },
+  };
+}
+
+interface Journey {
+  readonly plan: NetdevPlan;
+  readonly namespace: NetNamespace;
+  readonly identity: NetdevIdentity;
+}
+
+/** Moves under the travel name, which nobody else has: the kernel cannot then leave a move half done. */
+async function moveAway(
+  world: World,
+  { plan, namespace, identity }: Journey,
+  { ledger, signal }: Work,
+): Promise<{ moved: EntryId; index: number }> {
+  const name = travelName(plan.function);
+  const args = {
+    namespace: namespace.id,
+    index: identity.index,
+    macs: identity.macs,
+    interfaceName: plan.interfaceName,
+  };
+  return ledger.perform({ kind: 'netdev-moved', args, function: plan.function }, async (moved) => {
+    await world.namespaces.home.links.move(identity.index, namespace, name, signal);
+    const arrived = await findNetdev(namespace.links, identity, { names: [name], signal });
+    if (arrived === undefined) {
+      throw new ForwarderError('unknown', `the netdev of ${plan.function} did not arrive in namespace ${namespace.id}`);
+    }
+    ledger.amend(moved, { index: arrived.index });
+    return { moved, index: arrived.index };
+  });
+}
+
+/** In the client's namespace: name, addresses, up, then what needs a link that is up. */
+async function settleIn(plan: NetdevPlan, target: IpTarget, work: Work): Promise<void> {
+  const { links, addressing } = target.namespace;
+  // Neighbours learn of the address when the link comes up (gratuitous ARP, unsolicited advertisement): the kernel
+  // does it, nobody waits. These settings end with the netdev's stay in the namespace.
+  const travelling = travelName(plan.function);
+  addressing.writeSetting(`ipv4/conf/${travelling}/arp_notify`, '1');
+  if (addressing.readSetting(`ipv6/conf/${travelling}/ndisc_notify`) !== undefined) {
+    addressing.writeSetting(`ipv6/conf/${travelling}/ndisc_notify`, '1');
+  }
+  await links.change(target.index, { name: plan.interfaceName }, work.signal).catch((error: unknown) => {
+    throw nameTaken(error, plan, target);
+  });
+  const change = plan.ip === undefined ? { add: [], remove: [] } : await firstIpChange(plan.ip, target, work.signal);
+  await addIp(
+    change.add.filter((object) => object.kind === 'address'),
+    target,
+    work,
+  );
+  await links.change(target.index, { up: true }, work.signal);
+  await addIp(
+    change.add.filter((object) => object.kind !== 'address'),
+    target,
+    work,
+  );
+  if (plan.ip !== undefined) await allowPing(target, work);
+}
+
+function nameTaken(error: unknown, plan: NetdevPlan, target: IpTarget): unknown {
+  if (!(error instanceof ForwarderError) || error.kind !== 'exists') return error;
+  return new ForwarderError(
+    'exists',
+    `the client's namespace ${target.namespace.id} already has an interface named ${JSON.stringify(plan.interfaceName)}`,
+    { cause: error, details: { interfaceName: plan.interfaceName, namespace: target.namespace.id } },
+  );
+}
+
+/** Every group may use ICMP sockets, as NSM clients expect of a namespace with a connection. */
+async function allowPing(target: IpTarget, work: Work): Promise<void> {
+  await changeSetting(target, { path: 'ipv4/ping_group_range', value: '0 2147483647' }, work);
+}
