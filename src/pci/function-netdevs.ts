@@ -1,0 +1,26 @@
+import { join } from 'node:path';
+import type { FunctionNetdev } from '../ports/pci-bus.js';
+import { parseAttributeNumber } from './attribute-number.js';
+import { listNames, readNetdevAttribute } from './read-attribute.js';
+
+/**
+ * The netdevs of a function's `net` folder, by port and then by name. The folder is missing while no network driver is
+ * bound, and empty while the netdev is in another namespace.
+ */
+export async function readFunctionNetdevs(folder: string): Promise<readonly FunctionNetdev[]> {
+  const names = await listNames(folder);
+  const netdevs = await Promise.all(names.map((name) => readNetdev(folder, name)));
+  return netdevs.sort((a, b) => (a.devPort ?? 0) - (b.devPort ?? 0) || (a.name < b.name ? -1 : 1));
+}
+
+async function readNetdev(folder: string, name: string): Promise<FunctionNetdev> {
+  const [physPortName, devPort] = await Promise.all([
+    readNetdevAttribute(join(folder, name, 'phys_port_name')),
+    readNetdevAttribute(join(folder, name, 'dev_port')),
+  ]);
+  return {
+    name,
+    ...(physPortName && { physPortName }),
+    ...(devPort && { devPort: parseAttributeNumber(`dev_port of ${name}`, devPort) }),
+  };
+}
