@@ -1,0 +1,48 @@
+import type { ContainerAllocateResponse } from '../../apis/generated/deviceplugin-v1beta1.js';
+
+/** A pod as the demo and the tests wish it: how many devices of which resource. */
+export interface PodWish {
+  readonly namespace: string;
+  readonly name: string;
+  readonly container: string;
+  readonly requests: Readonly<Record<string, number>>;
+}
+
+/** The devices of one resource that a pod has, and what the plugin answered when they were allocated. */
+export interface Grant {
+  readonly ids: readonly string[];
+  readonly response: ContainerAllocateResponse;
+}
+
+/** A pod that was admitted. */
+export interface AdmittedPod {
+  readonly wish: PodWish;
+  readonly grants: ReadonlyMap<string, Grant>;
+}
+
+/** What kubelet writes to its checkpoint file: it outlives a restart. */
+export class Checkpoint {
+  readonly #pods = new Map<string, AdmittedPod>();
+
+  get pods(): readonly AdmittedPod[] {
+    return [...this.#pods.values()];
+  }
+
+  find(namespace: string, name: string): AdmittedPod | undefined {
+    return this.#pods.get(`${namespace}/${name}`);
+  }
+
+  add(pod: AdmittedPod): void {
+    this.#pods.set(`${pod.wish.namespace}/${pod.wish.name}`, pod);
+  }
+
+  /** Kubelet tells nobody: the devices are simply free. */
+  remove(namespace: string, name: string): boolean {
+    return this.#pods.delete(`${namespace}/${name}`);
+  }
+
+  /** Ids of the resource that pods have. */
+  held(resource: string): ReadonlySet<string> {
+    return new Set(this.pods.flatMap(({ grants }) => grants.get(resource)?.ids ?? []));
+  }
+}

@@ -1,0 +1,20 @@
+import type { status } from '@grpc/grpc-js';
+
+/** What the simulated kubelet shall do wrong; all off at first. May be changed at any time. */
+export interface KubeletFaults {
+  /** So many List answers are empty although pods are running (seen for 0.1 s after a restart). */
+  emptyLists: number;
+  /** Every List fails with this. */
+  listError: { code: status; details: string } | undefined;
+  /** List is accepted and never answered. */
+  listHangs: boolean;
+  /** Register is accepted and never answered. */
+  registerHangs: boolean;
+  /** Register fails with this text. */
+  registerError: string | undefined;
+}
+
+/** No faults. */
+export function noFaults(): KubeletFaults {
+  return { emptyLists: 0, listError: undefined, listHangs: false, registerHangs: false, registerError: undefined };
+}
