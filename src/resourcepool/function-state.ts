@@ -1,0 +1,50 @@
+import type { PciAddress } from '../ports/pci-address.js';
+import type { Owner } from './claim.js';
+import type { DriverType } from './driver-type.js';
+import type { Token } from './token.js';
+
+/**
+ * What is happening to a function. Every state but `free` holds `closed`: one token of each name of its PF that is out
+ * of circulation because the function is not to be had (less the name of `token` where the token itself stands for it).
+ * Every state with a `driver` pins the IOMMU group to it.
+ *
+ * ```
+ * free ──claim──▶ claimed ──last release──▶ free
+ * claimed ──claim with the other driver, elsewhere──▶ superseded ──release──▶ free
+ * superseded ──its successor released first──▶ claimed
+ * any ──quarantine──▶ quarantined ──recover──▶ free
+ * ```
+ */
+export type FunctionState = { readonly kind: 'free' } | Claimed | Superseded | Quarantined;
+
+export interface Claimed {
+  readonly kind: 'claimed';
+  readonly token: Token;
+  readonly driver: DriverType;
+  /** Never empty. */
+  readonly owners: ReadonlySet<Owner>;
+  readonly closed: readonly Token[];
+  /** The function that the token had before, with the other driver; it may be long free by now. */
+  readonly supersedes?: PciAddress;
+}
+
+/** Still with its owner, who has another function under the token now. */
+export interface Superseded {
+  readonly kind: 'superseded';
+  readonly token: Token;
+  readonly driver: DriverType;
+  readonly owner: Owner;
+  readonly closed: readonly Token[];
+  readonly supersedes?: PciAddress;
+}
+
+export interface Quarantined {
+  readonly kind: 'quarantined';
+  /** For people: what is wrong. */
+  readonly reason: string;
+  /** The token that was in use with it. */
+  readonly token?: Token;
+  /** What it may still be bound to; absent when it was free. */
+  readonly driver?: DriverType;
+  readonly closed: readonly Token[];
+}

@@ -1,0 +1,168 @@
+import type { PciAddress } from '../ports/pci-address.js';
+import { type Catalogue, validateCatalogue } from './catalogue.js';
+import { ChangeListeners } from './change-listeners.js';
+import type { Claim, ClaimRequest, Owner } from './claim.js';
+import { FreeFunctions } from './free-functions.js';
+import { FunctionClaims } from './function-claims.js';
+import { type FunctionView, viewFunction } from './function-view.js';
+import { createInventory, type Inventory } from './inventory.js';
+import { type PoolReport, reportPool } from './report.js';
+import { type RestoreReport, restoreTokens } from './restore.js';
+import { type TokenView, viewToken } from './token.js';
+import type { TokenId } from './token-id.js';
+import { TokenPool } from './token-pool.js';
+
+/**
+ * Who may have which function of this node. Kubelet gives tokens to pods (`allocate`, `free`, `restore`), connections
+ * turn an allocated token into a function and give it back (`claim`, `release`), and a function that cannot be trusted
+ * is kept from everybody (`quarantine`, `recover`).
+ *
+ * For each name there are as many tokens as functions offered under it. A token is tied to no function until it is
+ * claimed; then one token of each other name of that function's PF is closed, so that the tokens left over are exactly
+ * what can still be granted.
+ *
+ * Every method is synchronous and either does all of what it says, or throws a ForwarderError and changes nothing.
+ */
+export class ResourcePool {
+  readonly #inventory: Inventory;
+  readonly #tokens: TokenPool;
+  readonly #claims: FunctionClaims;
+  readonly #listeners = new ChangeListeners();
+
+  /** @throws ForwarderError `invalid` when the catalogue lists a function or a name twice, or an id is made twice */
+  constructor(catalogue: Catalogue, newTokenId: () => TokenId) {
+    validateCatalogue(catalogue);
+    this.#inventory = createInventory(catalogue);
+    this.#tokens = new TokenPool(countTokens(catalogue), newTokenId);
+    this.#claims = new FunctionClaims({
+      functions: this.#inventory.functions,
+      free: new FreeFunctions(this.#inventory),
+      tokens: this.#tokens,
+      changed: () => this.#listeners.notify(),
+    });
+  }
+
+  /** The token names, in the order of the catalogue. */
+  names(): readonly string[] {
+    return this.#tokens.names();
+  }
+
+  /** The tokens of a name in the order of creation; none for a name that nobody offers. */
+  tokens(name: string): readonly TokenView[] {
+    return this.#tokens.of(name).map(viewToken);
+  }
+
+  token(id: TokenId): TokenView | undefined {
+    const token = this.#tokens.find(id);
+    return token && viewToken(token);
+  }
+
+  /** All functions, in the order of the catalogue. */
+  functions(): readonly FunctionView[] {
+    return [...this.#inventory.functions.values()].map(viewFunction);
+  }
+
+  function(address: PciAddress): FunctionView | undefined {
+    const vf = this.#inventory.functions.get(address);
+    return vf && viewFunction(vf);
+  }
+
+  /** What is held, for people. */
+  report(): PoolReport {
+    return reportPool(this.#inventory, this.#tokens);
+  }
+
+  /**
+   * Kubelet has given these tokens to a pod: call it for kubelet's Allocate, not for a token seen again. All or none;
+   * repeating it changes nothing. A token that is in use stays with its function until the last owner releases it, and
+   * until then nobody joins them: the pod before is still there.
+   *
+   * @throws ForwarderError `not-found`; `refused` for a token that is closed or in quarantine and belongs to no pod
+   */
+  allocate(ids: readonly TokenId[]): void {
+    if (this.#tokens.allocate(ids)) this.#listeners.notify();
+  }
+
+  /**
+   * The pods of these tokens are gone. All or none; repeating it changes nothing. Owners of a function keep it until
+   * they release it.
+   *
+   * @throws ForwarderError `not-found`
+   */
+  free(ids: readonly TokenId[]): void {
+    if (this.#tokens.free(ids)) this.#listeners.notify();
+  }
+
+  /**
+   * Takes over what kubelet has given out already, by name: tokens keep the ids that pods know. Never throws; what does
+   * not fit is reported. Only tokens that no pod has get other ids, so it is best called before any are offered.
+   */
+  restore(allocated: ReadonlyMap<string, readonly TokenId[]>): RestoreReport {
+    const report = restoreTokens(this.#tokens, allocated);
+    if (report.restored.length > 0) this.#listeners.notify();
+    return report;
+  }
+
+  /**
+   * Gets a function for a token that kubelet has allocated. The choice: first an IOMMU group that has the driver
+   * already, then the PF with most free VFs, then the lowest address; never one whose group serves the other driver.
+   *
+   * - The same claim again changes nothing and answers the same.
+   * - Another owner with the same token and driver shares the function; each of them releases it.
+   * - The sole owner may change the driver. The function stays if its group can follow; its owner rebinds it. Otherwise
+   *   the token gets another function, and the owner keeps the old one (`supersedes`) until it releases it. Released
+   *   the other way round, the new one first, the token is back with the old function as if nothing had been.
+   *
+   * @throws ForwarderError `not-found`; `refused` when the token is no pod's, or closed (says by which VF); `busy` when
+   *   its VF is in quarantine, used by another owner with the other driver, or not yet home from the token's last pod;
+   *   `exhausted` when no free VF can have the driver
+   */
+  claim(request: ClaimRequest): Claim {
+    return this.#claims.claim(request);
+  }
+
+  /**
+   * The owner gives a function back, clean and at home. When it was the last owner the function is free, and its token
+   * goes where kubelet wants it.
+   *
+   * @returns false, and nothing changed, when the owner does not hold it: releasing twice is harmless
+   * @throws ForwarderError `not-found` for an address that is not in the pool
+   */
+  release(address: PciAddress, owner: Owner): boolean {
+    return this.#claims.release(address, owner);
+  }
+
+  /**
+   * Keeps a function from everybody, whatever its state; all its owners lose it. Its token, if it had one, and one
+   * token of every other name go unhealthy, and its group stays pinned to the driver it may still have.
+   *
+   * @param reason for people: what is wrong with it
+   * @throws ForwarderError `not-found`
+   */
+  quarantine(address: PciAddress, reason: string): void {
+    this.#claims.quarantine(address, reason);
+  }
+
+  /**
+   * A function in quarantine is clean and at home again: it is free, and its token goes where kubelet wants it.
+   *
+   * @returns false, and nothing changed, when it was not in quarantine
+   * @throws ForwarderError `not-found`
+   */
+  recover(address: PciAddress): boolean {
+    return this.#claims.recover(address);
+  }
+
+  /** Calls the listener after each complete change, as often as there are changes, until disposed. It may not throw. */
+  onChange(listener: () => void): Disposable {
+    return this.#listeners.add(listener);
+  }
+}
+
+function countTokens({ physicalFunctions }: Catalogue): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const { names, virtualFunctions } of physicalFunctions) {
+    for (const name of names) counts.set(name, (counts.get(name) ?? 0) + virtualFunctions.length);
+  }
+  return counts;
+}

@@ -1,0 +1,179 @@
+import { ForwarderError } from '../ports/error.js';
+import type { PciAddress } from '../ports/pci-address.js';
+import { OrderedHeap } from './ordered-heap.js';
+import type { Standing, Token } from './token.js';
+import type { TokenId } from './token-id.js';
+
+/** All tokens of one name; the available ones also in the order in which they are closed. */
+interface TokensOfName {
+  readonly all: Token[];
+  readonly free: OrderedHeap<Token>;
+  readonly allocated: OrderedHeap<Token>;
+}
+
+const available: Standing = { kind: 'available' };
+
+/**
+ * The tokens of a node. Kubelet's verbs are `allocate`, `free` and `hold`, the pool's the rest; rows are the verb,
+ * columns the state before, and a dot leaves everything as it is:
+ *
+ * |            | free      | allocated | in-use                        | closed             | quarantined        |
+ * |------------|-----------|-----------|-------------------------------|--------------------|--------------------|
+ * | allocate   | allocated | .         | handed on, then allocated     | refused if not held | refused if not held |
+ * | free       | .         | free      | handed on, then free          | then free          | then free          |
+ * | hold       | allocated | .         | then allocated                | then allocated     | then allocated     |
+ * | use        | bug       | in-use    | in-use of another function    | bug                | bug                |
+ * | closeOne   | closed    | closed    | never chosen                  | never chosen       | never chosen       |
+ * | quarantine | bug       | bug       | quarantined                   | bug                | bug                |
+ * | reopen     | bug       | bug       | allocated or free             | allocated or free  | allocated or free  |
+ */
+export class TokenPool {
+  readonly #byId = new Map<TokenId, Token>();
+  readonly #byName = new Map<string, TokensOfName>();
+
+  /** @throws ForwarderError `invalid` when `newTokenId` gives the same id twice */
+  constructor(counts: ReadonlyMap<string, number>, newTokenId: () => TokenId) {
+    for (const [name, count] of counts) {
+      const tokens = { all: [], free: new OrderedHeap(byIndex), allocated: new OrderedHeap(byIndex) };
+      this.#byName.set(name, tokens);
+      for (let index = 0; index < count; index++) this.#create(tokens, { name, index, id: newTokenId() });
+    }
+  }
+
+  /** The names, in the order of the catalogue. */
+  names(): readonly string[] {
+    return [...this.#byName.keys()];
+  }
+
+  /** The tokens of a name in the order of creation; none for a name that nobody offers. */
+  of(name: string): readonly Token[] {
+    return this.#byName.get(name)?.all ?? [];
+  }
+
+  has(name: string): boolean {
+    return this.#byName.has(name);
+  }
+
+  find(id: TokenId): Token | undefined {
+    return this.#byId.get(id);
+  }
+
+  /** @throws ForwarderError `not-found` */
+  get(id: TokenId): Token {
+    const token = this.#byId.get(id);
+    if (token === undefined) throw new ForwarderError('not-found', `token ${id} is not one of this node's tokens`);
+    return token;
+  }
+
+  /**
+   * Kubelet has given these tokens to a pod. All or none.
+   *
+   * @returns whether anything changed
+   * @throws ForwarderError `not-found`, or `refused` for a token that is closed or quarantined and no pod's
+   */
+  allocate(ids: readonly TokenId[]): boolean {
+    const tokens = ids.map((id) => this.get(id));
+    for (const token of tokens) assertAllocatable(token);
+    return this.#changeEach(tokens, (token) => this.#change(token, true, handOn(token.standing)));
+  }
+
+  /**
+   * The pods of these tokens are gone. All or none.
+   *
+   * @returns whether anything changed
+   * @throws ForwarderError `not-found`
+   */
+  free(ids: readonly TokenId[]): boolean {
+    const tokens = ids.map((id) => this.get(id));
+    return this.#changeEach(tokens, (token) => this.#change(token, false, handOn(token.standing)));
+  }
+
+  /** The token is seen in the hands of the pod that has had it all along: unlike `allocate` this begins nothing new. */
+  hold(token: Token): boolean {
+    return this.#change(token, true, token.standing);
+  }
+
+  /** Gives a token the id under which kubelet knows it. */
+  rename(token: Token, id: TokenId): void {
+    this.#byId.delete(token.id);
+    token.id = id;
+    this.#byId.set(id, token);
+  }
+
+  /** Selects the function for an allocated token, or instead of the one it has. */
+  use(token: Token, address: PciAddress): void {
+    const { held, standing } = token;
+    if (standing.kind !== 'in-use' && !(held && standing.kind === 'available')) throw impossible('use', token);
+    const handedOn = standing.kind === 'in-use' && standing.handedOn;
+    this.#change(token, held, { kind: 'in-use', function: address, handedOn });
+  }
+
+  /** Takes one token of the name out of circulation, because `by` is no longer to be had: a free one if there is any. */
+  closeOne(name: string, by: PciAddress): Token {
+    const tokens = this.#byName.get(name);
+    const token = tokens?.free.first ?? tokens?.allocated.first;
+    if (token === undefined) throw new Error(`bug: function ${by} was free, yet no token of ${name} stood for it`);
+    this.#change(token, token.held, { kind: 'closed', by });
+    return token;
+  }
+
+  quarantine(token: Token): void {
+    if (token.standing.kind !== 'in-use') throw impossible('quarantine', token);
+    this.#change(token, token.held, { kind: 'quarantined', function: token.standing.function });
+  }
+
+  /** Puts a token back into circulation: to its pod, or free. */
+  reopen(token: Token): void {
+    if (token.standing.kind === 'available') throw impossible('reopen', token);
+    this.#change(token, token.held, available);
+  }
+
+  #create(tokens: TokensOfName, { name, index, id }: { name: string; index: number; id: TokenId }): void {
+    if (this.#byId.has(id)) throw new ForwarderError('invalid', `token id ${id} was made twice: ids are unique`);
+    const token: Token = { id, name, index, held: false, standing: available };
+    this.#byId.set(id, token);
+    tokens.all.push(token);
+    tokens.free.put(token);
+  }
+
+  #changeEach(tokens: readonly Token[], change: (token: Token) => boolean): boolean {
+    return tokens.map(change).includes(true);
+  }
+
+  /** The one place where a token's state changes. */
+  #change(token: Token, held: boolean, standing: Standing): boolean {
+    if (token.held === held && token.standing === standing) return false;
+    this.#circulating(token)?.delete(token);
+    token.held = held;
+    token.standing = standing;
+    this.#circulating(token)?.put(token);
+    return true;
+  }
+
+  /** Where a token waits to be claimed or closed; undefined when it does not. */
+  #circulating({ name, held, standing }: Token): OrderedHeap<Token> | undefined {
+    if (standing.kind !== 'available') return undefined;
+    return this.#byName.get(name)?.[held ? 'allocated' : 'free'];
+  }
+}
+
+function byIndex(a: Token, b: Token): number {
+  return a.index - b.index;
+}
+
+function handOn(standing: Standing): Standing {
+  return standing.kind === 'in-use' && !standing.handedOn ? { ...standing, handedOn: true } : standing;
+}
+
+function assertAllocatable({ id, name, held, standing }: Token): void {
+  if (held || standing.kind === 'available' || standing.kind === 'in-use') return;
+  const because =
+    standing.kind === 'closed'
+      ? `closed by VF ${standing.by}, which is not to be had`
+      : `in quarantine with VF ${standing.function}`;
+  throw new ForwarderError('refused', `token ${id} of ${name} cannot be allocated: it is ${because}`);
+}
+
+function impossible(verb: string, { id, standing }: Token): Error {
+  return new Error(`bug: cannot ${verb} token ${id} in state ${standing.kind}`);
+}
