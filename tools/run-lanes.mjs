@@ -1,0 +1,26 @@
+import { run } from './child.mjs';
+import { formatTotals, lastTotals, oneTest, sum, withEnd } from './totals.mjs';
+
+/** @param {import('./lanes.mjs').Lane} lane */
+async function runLane(lane) {
+  console.log(`\n=== ${lane.name}: ${lane.command.join(' ')}`);
+  const started = performance.now();
+  const { status, tookTooLong, output } = await run(lane.command, { minutes: lane.minutes, keepOutput: true });
+  const totals = lane.single ? oneTest(status === 0) : withEnd(lastTotals(output), status === 0);
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  return { name: lane.name, totals, note: `${seconds} s${tookTooLong ? ', over its time' : ''}` };
+}
+
+/**
+ * Runs lanes one after the other, whatever becomes of each, and lists them at the end.
+ *
+ * @param {readonly import('./lanes.mjs').Lane[]} lanes
+ * @returns {Promise<import('./totals.mjs').Totals>} the sum
+ */
+export async function runLanes(lanes) {
+  const results = [];
+  for (const lane of lanes) results.push(await runLane(lane));
+  console.log('\n=== all lanes');
+  for (const { name, totals, note } of results) console.log(`${formatTotals(totals)}: ${name} (${note})`);
+  return sum(results.map(({ totals }) => totals));
+}
