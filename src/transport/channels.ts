@@ -1,0 +1,153 @@
+import type { Clock } from '../ports/clock.js';
+import { ForwarderError, toForwarderError } from '../ports/error.js';
+import type { CertificateSource, TokenIssuer } from '../ports/identity.js';
+import { Connection } from './connection.js';
+import { shelfDefaults } from './descriptor-shelf.js';
+import { type Dialled, dial } from './dial.js';
+import { parseEndpointAddress } from './endpoint-address.js';
+
+export interface ChannelsOptions {
+  readonly source: CertificateSource;
+  readonly tokens: TokenIssuer;
+  readonly clock: Clock;
+  /** How long connecting and the handshake may take, ms; 10 s unless given. */
+  readonly dialTimeoutMs?: number;
+  /** How long an unused connection is kept, ms; 5 min unless given. */
+  readonly idleTimeoutMs?: number;
+  /** How long a peer may owe us a descriptor that it announced, ms. */
+  readonly descriptorPatienceMs?: number;
+}
+
+/** A connection that is kept, or on its way. */
+interface Kept {
+  readonly dialled: Promise<Dialled>;
+  readonly dialling: AbortController;
+  users: number;
+  idle: AbortController | undefined;
+  /** No longer handed out; closes with its last user. */
+  retired: boolean;
+}
+
+/**
+ * Connections to next hops, one per target, shared by all calls to it: dialled on first use, dropped when the peer goes away,
+ * when unused for a while, and when our own certificate changes (running calls finish first).
+ */
+export class Channels implements AsyncDisposable {
+  readonly #options: Required<ChannelsOptions>;
+  readonly #kept = new Map<string, Kept>();
+  readonly #open = new Set<Kept>();
+  readonly #rotation: Disposable;
+  #closed = false;
+
+  constructor(options: ChannelsOptions) {
+    const { patienceMs: descriptorPatienceMs } = shelfDefaults;
+    this.#options = { dialTimeoutMs: 10_000, idleTimeoutMs: 300_000, descriptorPatienceMs, ...options };
+    this.#rotation = options.source.onChange(() => this.#retireAll());
+  }
+
+  /**
+   * Runs work on the connection to a target (`unix:///path`, also `/proc/self/fd/N`; `tcp://host:port`), dialling it if
+   * need be. The connection stays at least as long as the work runs.
+   *
+   * @throws ForwarderError `invalid` (target), `unavailable`, `unauthenticated`, `timed-out` (dial), the signal's reason, or what
+   * the work throws
+   */
+  async use<T>(target: string, signal: AbortSignal, work: (connection: Connection) => Promise<T>): Promise<T> {
+    signal.throwIfAborted();
+    const kept = this.#kept.get(target) ?? this.#dial(target);
+    kept.users += 1;
+    kept.idle?.abort();
+    try {
+      const dialled = await orAborted(kept.dialled, signal);
+      return await work(new Connection(dialled, this.#options.tokens));
+    } finally {
+      kept.users -= 1;
+      this.#whenUnused(target, kept);
+    }
+  }
+
+  /** Closes the connection to a target once its users are done: nobody needs a socket whose file is gone. */
+  drop(target: string): void {
+    const kept = this.#kept.get(target);
+    if (kept !== undefined) this.#retire(target, kept);
+  }
+
+  /** How many connections are open or being opened. */
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /** Closes every connection at once; running calls fail. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    this.#rotation[Symbol.dispose]();
+    this.#kept.clear();
+    await Promise.all([...this.#open].map((kept) => this.#destroy(kept)));
+  }
+
+  #dial(target: string): Kept {
+    if (this.#closed) throw new ForwarderError('unavailable', 'no more connections: shutting down');
+    const address = parseEndpointAddress(target);
+    const { clock, dialTimeoutMs } = this.#options;
+    const dialling = new AbortController();
+    const dialOnce = async () => {
+      using deadline = clock.deadline(`connecting to ${target}`, dialTimeoutMs, dialling.signal);
+      return await dial({ ...this.#options, address, signal: deadline.signal });
+    };
+    const kept: Kept = { dialled: dialOnce(), dialling, users: 0, idle: undefined, retired: false };
+    this.#kept.set(target, kept);
+    this.#open.add(kept);
+    const end = () => this.#retire(target, kept);
+    kept.dialled.then(({ over }) => (over.aborted ? end() : over.addEventListener('abort', end, { once: true })), end);
+    return kept;
+  }
+
+  #whenUnused(target: string, kept: Kept): void {
+    if (kept.users > 0) return;
+    if (kept.retired) {
+      void this.#destroy(kept);
+      return;
+    }
+    const idle = new AbortController();
+    kept.idle = idle;
+    const { clock, idleTimeoutMs } = this.#options;
+    clock.sleep(idleTimeoutMs, idle.signal).then(
+      () => this.#retire(target, kept),
+      () => undefined,
+    );
+  }
+
+  #retireAll(): void {
+    for (const [target, kept] of [...this.#kept]) this.#retire(target, kept);
+  }
+
+  #retire(target: string, kept: Kept): void {
+    if (this.#kept.get(target) === kept) this.#kept.delete(target);
+    kept.retired = true;
+    kept.idle?.abort();
+    if (kept.users === 0) void this.#destroy(kept);
+  }
+
+  async #destroy(kept: Kept): Promise<void> {
+    if (!this.#open.delete(kept)) return;
+    kept.retired = true;
+    kept.idle?.abort();
+    kept.dialling.abort(new ForwarderError('unavailable', 'the connection was given up'));
+    const dialled = await kept.dialled.catch(() => undefined);
+    if (dialled === undefined) return;
+    const { client, transport } = dialled;
+    client.close();
+    if (transport.closed) return;
+    const closed = new Promise((resolve) => transport.once('close', resolve));
+    transport.destroy();
+    await closed;
+  }
+}
+
+function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(toForwarderError(signal.reason));
+    signal.addEventListener('abort', onAbort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
+}

@@ -1,0 +1,48 @@
+import { Metadata, type ServiceError, status } from '@grpc/grpc-js';
+import { type ErrorKind, ForwarderError, toForwarderError } from '../ports/error.js';
+
+/**
+ * Our kinds of failure on the wire, one code each, so that a kind survives the way through a forwarder like us. `busy` is
+ * ABORTED: UNAVAILABLE would tell clients that nobody is there.
+ */
+const codeOfKind: Readonly<Record<ErrorKind, status>> = {
+  invalid: status.INVALID_ARGUMENT,
+  'not-found': status.NOT_FOUND,
+  exists: status.ALREADY_EXISTS,
+  busy: status.ABORTED,
+  refused: status.FAILED_PRECONDITION,
+  denied: status.PERMISSION_DENIED,
+  unauthenticated: status.UNAUTHENTICATED,
+  unsupported: status.UNIMPLEMENTED,
+  exhausted: status.RESOURCE_EXHAUSTED,
+  'timed-out': status.DEADLINE_EXCEEDED,
+  cancelled: status.CANCELLED,
+  unavailable: status.UNAVAILABLE,
+  unknown: status.UNKNOWN,
+};
+
+const kindOfCode: ReadonlyMap<number, ErrorKind> = new Map<number, ErrorKind>([
+  ...(Object.entries(codeOfKind) as [ErrorKind, status][]).map(([kind, code]) => [code, kind] as const),
+  [status.OUT_OF_RANGE, 'invalid'],
+]);
+
+/** Any failure as grpc-js wants it: the code of its kind, its message unchanged. */
+export function toServiceError(thrown: unknown): ServiceError {
+  const error = toForwarderError(thrown);
+  const code = codeOfKind[error.kind];
+  return Object.assign(new Error(error.message), { code, details: error.message, metadata: new Metadata() });
+}
+
+/** What a peer answered, as our error: the kind of its code, its text unchanged. INTERNAL, DATA_LOSS and the rest are `unknown`. */
+export function fromServiceError(thrown: unknown): ForwarderError {
+  if (!isServiceError(thrown)) return toForwarderError(thrown);
+  const code = status[thrown.code] ?? String(thrown.code);
+  return new ForwarderError(kindOfCode.get(thrown.code) ?? 'unknown', thrown.details || code, {
+    cause: thrown,
+    details: { grpcCode: code },
+  });
+}
+
+function isServiceError(thrown: unknown): thrown is ServiceError {
+  return thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'number' && 'details' in thrown;
+}

@@ -1,0 +1,188 @@
+import { once } from 'node:events';
+import { createServer, type Server as NetServer, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { Server, ServerCredentials } from '@grpc/grpc-js';
+import type { Clock } from '../ports/clock.js';
+import { ForwarderError, toForwarderError } from '../ports/error.js';
+import type { CertificateSource } from '../ports/identity.js';
+import type { Log } from '../ports/log.js';
+import { addServices } from './add-services.js';
+import { shelfDefaults } from './descriptor-shelf.js';
+import { type EndpointAddress, parseEndpointAddress } from './endpoint-address.js';
+import { startListening } from './listening-socket.js';
+import { type Peer, peerOn } from './peer.js';
+import type { Service } from './service.js';
+import { handOver } from './socket-handover.js';
+import { type SecureConnection, TlsAcceptor } from './tls-acceptor.js';
+
+export interface ListenOptions {
+  /** `unix:///path` in a directory of mode 0700, or `tcp://host:port` (port 0: any). */
+  readonly url: string;
+  readonly source: CertificateSource;
+  readonly services: readonly Service<Peer>[];
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Ends the server at once, running calls and all. */
+  readonly signal: AbortSignal;
+  readonly handshakeTimeoutMs?: number;
+  readonly maxHandshakes?: number;
+  /** No limit without it; beyond it new connections are closed. */
+  readonly maxConnections?: number;
+  /** How long a peer may owe us a descriptor that it announced, ms. */
+  readonly descriptorPatienceMs?: number;
+}
+
+const defaults = { handshakeTimeoutMs: 10_000, maxHandshakes: 512 } as const;
+
+/**
+ * Serves gRPC over mutual TLS with descriptor passing below it. Waits for the first certificate, then listens.
+ *
+ * @throws ForwarderError `invalid` (URL), `exists` (somebody listens there), or the signal's reason
+ */
+export async function listen(options: ListenOptions): Promise<Listener> {
+  const address = parseEndpointAddress(options.url);
+  await options.source.ready(options.signal);
+  const listener = new Listener(options, address);
+  await listener.start();
+  return listener;
+}
+
+/** A running server. */
+export class Listener implements AsyncDisposable {
+  readonly #options: ListenOptions;
+  readonly #address: EndpointAddress;
+  readonly #grpc = new Server();
+  readonly #injector = this.#grpc.createConnectionInjector(ServerCredentials.createInsecure());
+  readonly #net: NetServer;
+  readonly #acceptor: TlsAcceptor;
+  readonly #transports = new Set<Duplex>();
+  readonly #peers = new Map<string, Peer>();
+  readonly #onAbort = () => void this.#close();
+  #connections = 0;
+  #url: string;
+
+  constructor(options: ListenOptions, address: EndpointAddress) {
+    this.#options = options;
+    this.#address = address;
+    this.#url = options.url;
+    this.#net = createServer({ pauseOnConnect: address.kind === 'unix', noDelay: true }, (socket) =>
+      this.#accept(socket),
+    );
+    this.#acceptor = new TlsAcceptor({
+      source: options.source,
+      clock: options.clock,
+      handshakeTimeoutMs: options.handshakeTimeoutMs ?? defaults.handshakeTimeoutMs,
+      maxHandshakes: options.maxHandshakes ?? defaults.maxHandshakes,
+      onSecure: (connection) => this.#inject(connection),
+      onRefused: (error) => options.log.warn(`connection refused: ${error.message}`),
+    });
+    addServices(this.#grpc, options.services, (id) => this.#peerOf(id));
+  }
+
+  /** Where it listens, with the real port. */
+  get url(): string {
+    return this.#url;
+  }
+
+  /** How many connections are open, handshakes included. */
+  get connectionCount(): number {
+    return this.#transports.size;
+  }
+
+  async start(): Promise<void> {
+    this.#url = await startListening(this.#net, this.#address);
+    if (this.#options.signal.aborted) this.#onAbort();
+    this.#options.signal.addEventListener('abort', this.#onAbort, { once: true });
+  }
+
+  /**
+   * Stops: no new connections and calls; running ones may finish until the signal fires. Resolves when every socket and
+   * descriptor is gone.
+   */
+  async stop(grace: AbortSignal): Promise<void> {
+    const closed = this.#stopListening();
+    const finished = new Promise<void>((resolve) => this.#grpc.tryShutdown(() => resolve()));
+    await Promise.race([finished, aborted(grace), aborted(this.#options.signal)]);
+    await this.#close();
+    await closed;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#close();
+  }
+
+  async #close(): Promise<void> {
+    this.#options.signal.removeEventListener('abort', this.#onAbort);
+    const closed = this.#stopListening();
+    this.#acceptor[Symbol.dispose]();
+    this.#grpc.forceShutdown();
+    await Promise.all([closed, ...[...this.#transports].map(destroyed)]);
+  }
+
+  async #stopListening(): Promise<void> {
+    if (!this.#net.listening) return;
+    // The event, not the callback of close(): connections that were handed over do not count there.
+    const closed = once(this.#net, 'close');
+    this.#net.close();
+    await closed;
+  }
+
+  #accept(socket: Socket): void {
+    const { maxConnections = Number.POSITIVE_INFINITY, log } = this.#options;
+    socket.on('error', (error) => log.debug(`connection failed: ${error.message}`));
+    if (this.#transports.size >= maxConnections) {
+      log.warn(`connection refused: more than ${maxConnections} at once`);
+      socket.destroy();
+      return;
+    }
+    try {
+      this.#shakeHands(this.#transportOf(socket));
+    } catch (error) {
+      log.debug(`connection failed: ${toForwarderError(error).message}`);
+    }
+  }
+
+  #transportOf(socket: Socket): Duplex {
+    if (this.#address.kind === 'tcp') return socket;
+    const { clock, descriptorPatienceMs: patienceMs = shelfDefaults.patienceMs } = this.#options;
+    return handOver(socket, { ...shelfDefaults, clock, patienceMs });
+  }
+
+  #shakeHands(transport: Duplex): void {
+    this.#transports.add(transport);
+    transport.once('close', () => this.#transports.delete(transport));
+    transport.on('error', (error) => this.#options.log.debug(`connection failed: ${error.message}`));
+    this.#acceptor.accept(transport);
+  }
+
+  #inject({ transport, tls, identity }: SecureConnection): void {
+    this.#connections += 1;
+    const id = `connection-${this.#connections}`;
+    this.#peers.set(id, peerOn(transport, identity));
+    transport.once('close', () => this.#peers.delete(id));
+    // grpc-js tells a handler nothing of its connection but the remote address: there the id travels.
+    Object.defineProperty(tls, 'remoteAddress', { value: id });
+    Object.defineProperty(tls, 'remotePort', { value: undefined });
+    this.#injector.injectConnection(tls);
+  }
+
+  #peerOf(id: string): Peer {
+    const peer = this.#peers.get(id);
+    if (peer === undefined) throw new ForwarderError('unavailable', 'the connection of this call is gone');
+    return peer;
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
+
+async function destroyed(stream: Duplex): Promise<void> {
+  if (stream.closed) return;
+  const closed = new Promise((resolve) => stream.once('close', resolve));
+  stream.destroy();
+  await closed;
+}

@@ -1,0 +1,105 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Duplex } from 'node:stream';
+import { createServer, type Server, type TLSSocket } from 'node:tls';
+import type { Clock } from '../ports/clock.js';
+import { ForwarderError, toForwarderError } from '../ports/error.js';
+import type { CertificateSource } from '../ports/identity.js';
+import type { PeerIdentity } from './peer-check.js';
+import { tlsMaterial } from './tls-material.js';
+
+export interface TlsAcceptorOptions {
+  readonly source: CertificateSource;
+  readonly clock: Clock;
+  readonly handshakeTimeoutMs: number;
+  /** So many handshakes at once; beyond, the oldest is dropped, so that silent peers cannot keep a new one out. */
+  readonly maxHandshakes: number;
+  /** A verified peer. */
+  readonly onSecure: (connection: SecureConnection) => void;
+  /** A handshake that failed, and why. */
+  readonly onRefused: (error: ForwarderError) => void;
+}
+
+/** A connection whose handshake is done and whose peer passed the SPIFFE checks. */
+export interface SecureConnection {
+  readonly transport: Duplex;
+  readonly tls: TLSSocket;
+  readonly identity: PeerIdentity;
+}
+
+/**
+ * Server-side handshakes on any stream. One tls.Server serves all connections, as parsing certificates and keys costs more than
+ * a handshake; it is given new material when the source rotates, which running connections do not notice.
+ */
+export class TlsAcceptor implements Disposable {
+  readonly #options: TlsAcceptorOptions;
+  readonly #server: Server;
+  readonly #handshakes = new Set<Duplex>();
+  /** Carries the stream to the event that ends its handshake: tls.Server itself does not tell which it was. */
+  readonly #transport = new AsyncLocalStorage<Duplex>();
+  readonly #rotation: Disposable;
+
+  constructor(options: TlsAcceptorOptions) {
+    this.#options = options;
+    this.#server = createServer({
+      requestCert: true,
+      rejectUnauthorized: true,
+      ALPNProtocols: ['h2'],
+      handshakeTimeout: options.handshakeTimeoutMs,
+    });
+    this.#server.on('secureConnection', (tls: TLSSocket) => this.#onSecure(tls));
+    this.#server.on('tlsClientError', (error: Error) => this.#onFailed(error));
+    this.#rotation = options.source.onChange((material) =>
+      this.#server.setSecureContext(tlsMaterial(material).options),
+    );
+    const material = options.source.current();
+    if (material !== undefined) this.#server.setSecureContext(tlsMaterial(material).options);
+  }
+
+  /** Begins a handshake. The stream is destroyed if it fails. */
+  accept(transport: Duplex): void {
+    this.#dropOldest();
+    this.#handshakes.add(transport);
+    transport.once('close', () => this.#handshakes.delete(transport));
+    this.#transport.run(transport, () => this.#server.emit('connection', transport));
+  }
+
+  [Symbol.dispose](): void {
+    this.#rotation[Symbol.dispose]();
+    for (const transport of this.#handshakes) transport.destroy();
+  }
+
+  #onSecure(tls: TLSSocket): void {
+    const transport = this.#transport.getStore();
+    tls.on('error', () => transport?.destroy());
+    tls.once('close', () => transport?.destroy());
+    try {
+      if (transport === undefined) throw new ForwarderError('unknown', 'a handshake ended on an unknown connection');
+      this.#handshakes.delete(transport);
+      this.#options.onSecure({ transport, tls, identity: this.#verify(tls) });
+    } catch (error) {
+      tls.destroy();
+      transport?.destroy();
+      this.#options.onRefused(toForwarderError(error));
+    }
+  }
+
+  #verify(tls: TLSSocket): PeerIdentity {
+    const { source, clock } = this.#options;
+    const material = source.current();
+    if (material === undefined) throw new ForwarderError('unavailable', 'this process has no certificate yet');
+    if (tls.alpnProtocol !== 'h2') throw new ForwarderError('invalid', 'the peer does not speak HTTP/2 (ALPN h2)');
+    return tlsMaterial(material).check.verify(tls.getPeerX509Certificate(), clock.wallTime());
+  }
+
+  #onFailed(cause: Error): void {
+    this.#transport.getStore()?.destroy();
+    this.#options.onRefused(new ForwarderError('unauthenticated', `TLS handshake failed: ${cause.message}`, { cause }));
+  }
+
+  #dropOldest(): void {
+    if (this.#handshakes.size < this.#options.maxHandshakes) return;
+    const [oldest] = this.#handshakes;
+    oldest?.destroy(new ForwarderError('exhausted', `more than ${this.#options.maxHandshakes} handshakes at once`));
+    if (oldest !== undefined) this.#handshakes.delete(oldest);
+  }
+}
