@@ -22,7 +22,7 @@ const deliveredKey = memoryKey<Delivered>('delivered netdev');
 /**
  * KERNEL: the netdev of a claimed VF in the client's network namespace.
  *
- * Going down: everything the client says is checked, its namespace is held and a VF claimed, so that a request that
+ * Going down: everything the client says is checked, a VF claimed and its namespace held, so that a request that
  * cannot be served costs the next hop nothing. Coming back, the next hop's answer says how the netdev shall be: only
  * then it moves. A refresh brings the netdev to the new answer where it is, or, when that cannot be done there, by way
  * of home.
@@ -38,9 +38,9 @@ export function deliverKernel(world: World, functions: Functions): Delivery {
       if (mechanism === undefined) throw new ForwarderError('invalid', 'no mechanism was chosen');
       const request = readKernelRequest(mechanism);
       readContextPlan(call.connection, request.trunk); // what is wrong already need not go any further
-      await holdNamespace(world, request, call);
-      await refuseTakenName(world, request, call);
       const assignment = await claimFunction(functions, request.token, call);
+      await holdNamespace(world, { request, function: assignment.function }, call);
+      await refuseTakenName(world, request, call);
       const answer = await next(call);
       const plan = netdevPlan(request, assignment, answer);
       await bringTo(world, plan, call);

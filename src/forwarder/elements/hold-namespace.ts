@@ -1,6 +1,7 @@
 import type { World } from '../../mechanism/kernel/world.js';
 import { ForwarderError } from '../../ports/error.js';
 import type { NetNamespace } from '../../ports/links.js';
+import type { PciAddress } from '../../ports/pci-address.js';
 import type { Call } from '../chain/call.js';
 import { memoryKey } from '../chain/held-connection.js';
 import type { KernelRequest } from './kernel-request.js';
@@ -11,11 +12,15 @@ const heldKey = memoryKey<string>('namespace');
  * Takes the descriptor of the client's network namespace and keeps it until the connection ends, also through refreshes
  * that fail: without it there would be no way back for the VF.
  */
-export async function holdNamespace(world: World, request: KernelRequest, call: Call): Promise<void> {
+export async function holdNamespace(
+  world: World,
+  { request, function: address }: { readonly request: KernelRequest; readonly function: PciAddress },
+  call: Call,
+): Promise<void> {
   const { ledger, memory } = call.held;
   if (memory.get(heldKey) === request.namespace) return;
   const namespace = await receive(world, request, call);
-  await ledger.perform({ kind: 'namespace-held', args: { namespace: namespace.id } }, async () => {
+  await ledger.perform({ kind: 'namespace-held', args: { namespace: namespace.id }, function: address }, async () => {
     world.held.hold(namespace);
   });
   memory.set(heldKey, request.namespace);

@@ -1,0 +1,84 @@
+import {
+  type Connection,
+  type ConnectionEvent,
+  ConnectionEventType,
+  MonitorConnectionService,
+  type MonitorScopeSelector,
+  type PathSegment,
+} from '../../../apis/generated/connection.js';
+import type { Peer } from '../../transport/peer.js';
+import { type Service, service } from '../../transport/service.js';
+import type { ConnectionChange } from '../chain/connection-events.js';
+import type { Forwarder } from '../forwarder.js';
+
+/** Events kept for a subscriber that does not read; one that falls further behind is cut off. */
+const longestBacklog = 1024;
+
+/**
+ * `connection.MonitorConnection`: what is there now, even if that is nothing, then every change, until the subscriber
+ * leaves. Connections show our own id and path index; tokens in their paths are left out: they are no monitor's business.
+ */
+export function monitorConnections(forwarder: Pick<Forwarder, 'connections' | 'events'>): Service<Peer> {
+  return service(MonitorConnectionService, {
+    monitorConnections: (selector, call) => follow(forwarder, selector, call.signal),
+  });
+}
+
+async function* follow(
+  forwarder: Pick<Forwarder, 'connections' | 'events'>,
+  selector: MonitorScopeSelector,
+  signal: AbortSignal,
+): AsyncGenerator<ConnectionEvent> {
+  const backlog: ConnectionEvent[] = [];
+  let wake: (() => void) | undefined;
+  using _subscription = forwarder.events.subscribe((change) => {
+    if (!matches(selector, change.connection)) return;
+    backlog.push(eventOf(change));
+    wake?.();
+  });
+  const stop = () => wake?.();
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    const present = forwarder.connections.established().filter((connection) => matches(selector, connection));
+    yield event(ConnectionEventType.INITIAL_STATE_TRANSFER, present);
+    while (!signal.aborted && backlog.length < longestBacklog) {
+      const next = backlog.shift();
+      if (next !== undefined) yield next;
+      else await new Promise<void>((resolve) => (wake = resolve));
+    }
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}
+
+function eventOf({ type, connection }: ConnectionChange): ConnectionEvent {
+  return event(type === 'update' ? ConnectionEventType.UPDATE : ConnectionEventType.DELETE, [connection]);
+}
+
+function event(type: ConnectionEventType, connections: readonly Connection[]): ConnectionEvent {
+  return { type, connections: Object.fromEntries(connections.map((it) => [it.id, withoutTokens(it)])) };
+}
+
+function withoutTokens(connection: Connection): Connection {
+  if (connection.path === undefined) return connection;
+  const pathSegments = connection.path.pathSegments.map((segment) => ({ ...segment, token: '' }));
+  return { ...connection, path: { ...connection.path, pathSegments } };
+}
+
+/**
+ * The rule of all NSM monitors: one of the network services (none named: any), and a run of path segments in which
+ * empty names, ids and tokens stand for anything.
+ */
+export function matches(selector: MonitorScopeSelector, connection: Connection): boolean {
+  const { networkServices, pathSegments: wanted } = selector;
+  if (networkServices.length > 0 && !networkServices.includes(connection.networkService)) return false;
+  const present = connection.path?.pathSegments ?? [];
+  if (wanted.length === 0) return true;
+  return present.some((_, start) => wanted.every((it, i) => segmentMatches(it, present[start + i])));
+}
+
+function segmentMatches(wanted: PathSegment, present: PathSegment | undefined): boolean {
+  if (present === undefined) return false;
+  const fits = (field: 'name' | 'id' | 'token') => wanted[field] === '' || wanted[field] === present[field];
+  return fits('name') && fits('id') && fits('token');
+}
