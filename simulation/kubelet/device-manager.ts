@@ -50,6 +50,11 @@ export class DeviceManager {
     );
   }
 
+  /** Kubelet ends the stream of the plugin registered last, as after a failed read. */
+  disconnect(resource: string): void {
+    this.#resources.get(resource)?.endpoint?.close();
+  }
+
   /** The kubelet process dies: every connection is cut. */
   close(): void {
     this.#closed = true;

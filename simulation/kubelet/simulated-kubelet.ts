@@ -116,6 +116,16 @@ export class SimulatedKubelet implements AsyncDisposable {
     return { capacity: devices.length, allocatable, devices };
   }
 
+  /** Device streams that are open now. */
+  get streams(): number {
+    return this.#devices.streams;
+  }
+
+  /** Ends the stream of one plugin and lives on. */
+  disconnect(resource: string): void {
+    this.#devices.disconnect(resource);
+  }
+
   /** Resolves when the condition holds; it is looked at after everything a plugin says. */
   async until(condition: () => boolean, signal: AbortSignal): Promise<void> {
     while (!condition()) {
