@@ -27,7 +27,7 @@ function specOf(setting: Setting<unknown>): RequiredValidatorSpec<Boxed> {
 
 function wording(setting: Setting<unknown>, given: SpelledVariable | undefined, rule: string): string {
   return given === undefined
-    ? `${setting.variable} is not set and has no default: ${setting.meaning} It must be ${setting.kind.form}`
+    ? `${setting.variable} is not set and has no default: it must be ${setting.kind.form.replaceAll('`', '')}`
     : `${given.variable}=${quoted(given.text)}: ${rule}`;
 }
 

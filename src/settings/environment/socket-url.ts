@@ -27,7 +27,7 @@ function parseUnixPath(encoded: string): Parsed<SocketUrl> {
 
 function parseSocketUrl(text: string, parseAddress: (text: string) => Parsed<HostPort>): Parsed<SocketUrl> {
   // Neither the WHATWG parser nor Go's takes both `tcp://:5000` and a unix path for what they are.
-  const match = /^(?:unix:(?:\/\/)?(\/[^?#]*)|tcp:\/\/([^/?#@]*))$/i.exec(text);
+  const match = /^(?:unix:(?:\/\/)?(\/(?!\/)[^?#]*)|tcp:\/\/([^/?#@]*))$/i.exec(text);
   if (match?.[1] !== undefined) return parseUnixPath(match[1]);
   if (match?.[2] === undefined) return broken(form);
   const address = parseAddress(match[2]);

@@ -50,7 +50,7 @@ export function parsePciConfig(text: string, file: string): Reading<PciConfig> {
   }
   const { source, contents } = readYaml(text, file);
   if (source.failed) return { ok: false, error: failure(file, source.errors), warnings: source.warnings };
-  const document = record(documentKeys).read(source.locate(contents, 'the file'), source);
+  const document = record(documentKeys).read(source.locate(contents, 'the file', 0), source);
   if (source.failed) return { ok: false, error: failure(file, source.errors), warnings: source.warnings };
   const physicalFunctions = (document?.physicalFunctions ?? []).map(toPhysicalFunction);
   const shared = findSharedVfs(physicalFunctions);
