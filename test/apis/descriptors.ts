@@ -66,5 +66,5 @@ function typeOf(field: DescField): string {
 function elementOf(field: DescField): string {
   if (field.message !== undefined) return field.message.typeName;
   if (field.enum !== undefined) return field.enum.typeName;
-  return ScalarType[field.scalar ?? ScalarType.STRING].toLowerCase();
+  return ScalarType[field.scalar].toLowerCase();
 }
