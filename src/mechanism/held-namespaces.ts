@@ -20,11 +20,16 @@ export class HeldNamespaces {
     return known.namespace;
   }
 
+  /** The open namespace, if anybody holds it. */
+  find(id: NamespaceId): NetNamespace | undefined {
+    return this.#held.get(id)?.namespace;
+  }
+
   /** @throws ForwarderError `not-found` when nobody holds it */
   get(id: NamespaceId): NetNamespace {
-    const known = this.#held.get(id);
-    if (known === undefined) throw new ForwarderError('not-found', `network namespace ${id} is not held`);
-    return known.namespace;
+    const namespace = this.find(id);
+    if (namespace === undefined) throw new ForwarderError('not-found', `network namespace ${id} is not held`);
+    return namespace;
   }
 
   /** How many connections hold it. */

@@ -4,6 +4,8 @@ import type { PciAddress } from '../ports/pci-address.js';
 /** A function that can be given to a client. */
 export interface PoolFunction {
   readonly address: PciAddress;
+  /** The index under which its PF knows it; the position in the PF's list unless that list leaves VFs out. */
+  readonly vfIndex?: number;
   /** Absent when no IOMMU is active: such a function serves the kernel mechanism only. */
   readonly iommuGroup?: number;
   /** True when the IOMMU group also holds a PF; vfio-pci would then take the PF away, and with it all its VFs. */

@@ -55,7 +55,7 @@ export function createInventory(catalogue: Catalogue): Inventory {
   const physicalFunctions = catalogue.physicalFunctions.map((entry) => {
     const physicalFunction = createPhysicalFunction(entry);
     const ownLots = new Map<IommuGroup | undefined, Lot>();
-    for (const [vfIndex, { address, iommuGroup }] of entry.virtualFunctions.entries()) {
+    for (const [position, { address, iommuGroup, vfIndex = position }] of entry.virtualFunctions.entries()) {
       const group = iommuGroup === undefined ? undefined : groups.get(iommuGroup);
       const lot = ownLots.get(group) ?? createLot(physicalFunction, group);
       ownLots.set(group, lot);

@@ -43,7 +43,8 @@ async function bringHome(world: World, entry: Entry, signal: AbortSignal): Promi
   const identity = identityOf(entry);
   const name = travelName(identity.function);
   const names = [name, String(entry.args['interfaceName'])];
-  const away = world.held.get(namespaceOf(entry));
+  const away = world.held.find(namespaceOf(entry));
+  if (away === undefined) return;
   const there = await findNetdev(away.links, identity, { names, signal });
   if (there !== undefined) await away.links.move(there.index, world.namespaces.home, name, signal);
 }

@@ -1,0 +1,75 @@
+import { ForwarderError } from '../ports/error.js';
+import type { Log } from '../ports/log.js';
+import type { PciAddress } from '../ports/pci-address.js';
+import type { FunctionFacts, PciBus } from '../ports/pci-bus.js';
+import type { Catalogue, PoolFunction, PoolPhysicalFunction } from '../resourcepool/catalogue.js';
+import type { PciConfig, PhysicalFunctionConfig } from '../settings/pci-config/pci-config.js';
+
+/** How many functions are read at a time. */
+const batch = 32;
+
+/** A PF with its offered VFs, as read. */
+interface ReadPhysicalFunction {
+  readonly config: PhysicalFunctionConfig;
+  readonly facts: FunctionFacts;
+  readonly virtualFunctions: readonly { readonly facts: FunctionFacts; readonly vfIndex: number }[];
+}
+
+/**
+ * The catalogue of all VFs that the configuration offers, as the PCI tree has them now.
+ *
+ * @throws ForwarderError naming the PF or VF that the configuration lists and the node does not have
+ */
+export async function buildCatalogue(config: PciConfig, pci: PciBus, log: Log): Promise<Catalogue> {
+  const read: ReadPhysicalFunction[] = [];
+  for (const pf of config.physicalFunctions) read.push(await readPhysicalFunction(pf, pci));
+  for (const pf of read) reportDriver(pf, log);
+  const groups = new Set(read.map((pf) => pf.facts.iommuGroup).filter((group) => group !== undefined));
+  return { physicalFunctions: read.map((pf) => catalogued(pf, groups)) };
+}
+
+async function readPhysicalFunction(config: PhysicalFunctionConfig, pci: PciBus): Promise<ReadPhysicalFunction> {
+  const all = (await pci.virtualFunctions(config.address)).map((address, vfIndex) => ({ address, vfIndex }));
+  const offered = config.virtualFunctions === undefined ? undefined : new Set(config.virtualFunctions);
+  refuseMissing(config, new Set(all.map((it) => it.address)));
+  const wanted = all.filter(({ address }) => offered === undefined || offered.has(address));
+  const virtualFunctions: ReadPhysicalFunction['virtualFunctions'][number][] = [];
+  for (let start = 0; start < wanted.length; start += batch) {
+    const part = wanted.slice(start, start + batch);
+    virtualFunctions.push(
+      ...(await Promise.all(part.map(async ({ address, vfIndex }) => ({ facts: await pci.facts(address), vfIndex })))),
+    );
+  }
+  return { config, facts: await pci.facts(config.address), virtualFunctions };
+}
+
+function refuseMissing(
+  { address, virtualFunctions = [], where }: PhysicalFunctionConfig,
+  present: Set<PciAddress>,
+): void {
+  const missing = virtualFunctions.filter((vf) => !present.has(vf));
+  if (missing.length === 0) return;
+  throw new ForwarderError('not-found', `${where}: PF ${address} has no VF ${missing.join(', ')}`);
+}
+
+/** A driver other than configured is told, never changed: the PF's driver owns the VFs. */
+function reportDriver({ config, facts }: ReadPhysicalFunction, log: Log): void {
+  if (facts.driver === config.pfKernelDriver) return;
+  log.warn('PF has another driver than configured, it is left alone', {
+    physicalFunction: config.address,
+    driver: facts.driver,
+    configured: config.pfKernelDriver,
+  });
+}
+
+function catalogued(pf: ReadPhysicalFunction, pfGroups: ReadonlySet<number>): PoolPhysicalFunction {
+  return {
+    address: pf.config.address,
+    names: pf.config.tokenNames,
+    virtualFunctions: pf.virtualFunctions.map(({ facts, vfIndex }): PoolFunction => {
+      const { address, iommuGroup } = facts;
+      const groupHasPhysicalFunction = iommuGroup !== undefined && pfGroups.has(iommuGroup);
+      return { address, vfIndex, ...(iommuGroup !== undefined && { iommuGroup }), groupHasPhysicalFunction };
+    }),
+  };
+}

@@ -1,0 +1,28 @@
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { SocketUrl } from '../settings/environment/socket-url.js';
+
+/** Where to listen, and what to remove afterwards. */
+export interface ListenAddress extends AsyncDisposable {
+  readonly url: string;
+}
+
+/** The configured address, else a socket in a fresh directory that only this user may enter. */
+export async function listenAddress(configured: SocketUrl | undefined): Promise<ListenAddress> {
+  if (configured !== undefined) {
+    return { url: socketUrlText(configured), [Symbol.asyncDispose]: () => Promise.resolve() };
+  }
+  const folder = await mkdtemp(join(tmpdir(), 'forwarder-sriov-'));
+  await chmod(folder, 0o700);
+  return {
+    url: `unix://${join(folder, 'listen_on.io.sock')}`,
+    [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
+  };
+}
+
+/** `unix:///path` or `tcp://host:port`. */
+export function socketUrlText(url: SocketUrl): string {
+  if (url.kind === 'unix') return `unix://${url.path}`;
+  return `tcp://${url.host.includes(':') ? `[${url.host}]` : url.host}:${url.port}`;
+}

@@ -1,0 +1,41 @@
+import type { Log } from '../ports/log.js';
+import type { Provisioning } from '../ports/pci-bus.js';
+import type { PciConfig, PhysicalFunctionConfig } from '../settings/pci-config/pci-config.js';
+
+interface Parts {
+  readonly provisioning: Provisioning;
+  /** NSM_CREATE_VFS: what a PF gets whose configuration names no number. */
+  readonly createVfs: 'max' | 'none';
+  readonly log: Log;
+}
+
+/**
+ * Gives VFs to the PFs that have none. A PF that has some keeps them, whatever their number.
+ *
+ * @throws ForwarderError naming the PF when it is missing, has no SR-IOV or refuses
+ */
+export async function provision(config: PciConfig, parts: Parts, signal: AbortSignal): Promise<void> {
+  for (const pf of config.physicalFunctions) await provisionOne(pf, parts, signal);
+}
+
+async function provisionOne(pf: PhysicalFunctionConfig, parts: Parts, signal: AbortSignal): Promise<void> {
+  const { provisioning, createVfs, log } = parts;
+  const { current, total } = await provisioning.vfCount(pf.address);
+  const wanted = pf.numVfs ?? (createVfs === 'max' ? total : 0);
+  if (current > 0) {
+    if (pf.numVfs !== undefined && pf.numVfs !== current) {
+      log.warn('PF has another number of VFs than configured, it is left alone', {
+        physicalFunction: pf.address,
+        vfs: current,
+        configured: pf.numVfs,
+      });
+    }
+    return;
+  }
+  if (wanted === 0) {
+    log.warn('PF has no VFs and gets none', { physicalFunction: pf.address, createVfs });
+    return;
+  }
+  log.info('creating VFs', { physicalFunction: pf.address, vfs: wanted, possible: total });
+  await provisioning.createVfs(pf.address, wanted, signal);
+}
