@@ -16,8 +16,8 @@ const bind: (fd: number, address: Uint8Array, length: number) => number = libc.f
 const setsockopt: (fd: number, level: number, name: number, value: Uint8Array, length: number) => number = libc.func(
   'int setsockopt(int fd, int level, int name, const void *value, unsigned int length)',
 );
-const send: BufferCall = libc.func('ssize_t send(int fd, const void *buffer, size_t length, int flags)');
-const recv: BufferCall = libc.func('ssize_t recv(int fd, void *buffer, size_t length, int flags)');
+const send: BufferCall = libc.func('long send(int fd, const void *buffer, size_t length, int flags)');
+const recv: BufferCall = libc.func('long recv(int fd, void *buffer, size_t length, int flags)');
 
 const AF_NETLINK = 16;
 const SOCK_RAW_CLOEXEC_NONBLOCK = 3 | 0o2000000 | 0o4000;
