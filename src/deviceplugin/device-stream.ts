@@ -1,22 +1,34 @@
+import { setImmediate } from 'node:timers/promises';
 import type { ServerWritableStream } from '@grpc/grpc-js';
 import type { Device, Empty, ListAndWatchResponse } from '../../apis/generated/deviceplugin-v1beta1.js';
+import type { Clock } from '../ports/clock.js';
+
+/** The least time between two lists: on a node with thousands of tokens making one costs some milliseconds. */
+const REST_MS = 50;
+
+/** What a stream works with. */
+export interface DeviceStreamParts {
+  readonly call: ServerWritableStream<Empty, ListAndWatchResponse>;
+  readonly devices: () => Device[];
+  readonly clock: Clock;
+}
 
 /**
- * One ListAndWatch stream: the whole list at once, then again after changes. Changes of one turn of the event loop, and
- * all that happen while kubelet does not read, become one message; a list that says nothing new is not sent.
+ * One ListAndWatch stream: the whole list at once, then again after changes. The first change after a rest is told at
+ * once; those that come within the next 50 ms, or while kubelet does not read, become one message. A list that says
+ * nothing new is not sent.
  */
 export class DeviceStream {
-  readonly #call: ServerWritableStream<Empty, ListAndWatchResponse>;
-  readonly #devices: () => Device[];
+  readonly #parts: DeviceStreamParts;
+  readonly #ending = new AbortController();
   #sent: string | undefined;
-  #scheduled: NodeJS.Immediate | undefined;
+  #changed = false;
+  #telling = false;
   #full = false;
-  #ended = false;
 
-  constructor(call: ServerWritableStream<Empty, ListAndWatchResponse>, devices: () => Device[]) {
-    this.#call = call;
-    this.#devices = devices;
-    call.on('drain', () => {
+  constructor(parts: DeviceStreamParts) {
+    this.#parts = parts;
+    parts.call.on('drain', () => {
       this.#full = false;
       this.#send();
     });
@@ -25,26 +37,35 @@ export class DeviceStream {
 
   /** The list may have changed. */
   changed(): void {
-    this.#scheduled ??= setImmediate(() => {
-      this.#scheduled = undefined;
-      this.#send();
-    });
+    this.#changed = true;
+    if (!this.#telling) void this.#tell();
   }
 
   /** Ends the stream in order; kubelet sees EOF. Nothing is sent afterwards. */
   end(): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    clearImmediate(this.#scheduled);
-    this.#call.end();
+    if (this.#ending.signal.aborted) return;
+    this.#ending.abort();
+    this.#parts.call.end();
+  }
+
+  async #tell(): Promise<void> {
+    const { signal } = this.#ending;
+    this.#telling = true;
+    while (this.#changed && !signal.aborted) {
+      await setImmediate();
+      this.#changed = false;
+      this.#send();
+      await this.#parts.clock.sleep(REST_MS, signal).catch(() => undefined);
+    }
+    this.#telling = false;
   }
 
   #send(): void {
-    if (this.#ended || this.#full) return;
-    const devices = this.#devices();
+    if (this.#ending.signal.aborted || this.#full) return;
+    const devices = this.#parts.devices();
     const text = JSON.stringify(devices);
     if (text === this.#sent) return;
     this.#sent = text;
-    this.#full = !this.#call.write({ devices });
+    this.#full = !this.#parts.call.write({ devices });
   }
 }

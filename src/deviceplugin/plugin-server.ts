@@ -91,7 +91,8 @@ export class PluginServer implements AsyncDisposable {
     const { folder, clock, offer, resource } = this.#parts;
     const socket = this.#socket;
     using tenure = new Tenure({ folder, clock, kubelet, socket }, signal);
-    using service = new PluginService({ resource, offer, log: this.#log, onStreams: (open) => tenure.streams(open) });
+    const onStreams = (open: number) => tenure.streams(open);
+    using service = new PluginService({ resource, offer, clock, log: this.#log, onStreams });
     await using listener = await PluginListener.open(socket, service, clock);
     tenure.serves(listener.identity);
     await register({ resource, clock, socket, kubeletSocket: folder.kubeletSocket }, tenure.signal);

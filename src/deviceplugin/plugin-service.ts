@@ -5,6 +5,7 @@ import type {
   Empty,
   ListAndWatchResponse,
 } from '../../apis/generated/deviceplugin-v1beta1.js';
+import type { Clock } from '../ports/clock.js';
 import type { Log } from '../ports/log.js';
 import { allocateTokens } from './allocate.js';
 import { deviceList } from './device-list.js';
@@ -20,6 +21,7 @@ export const pluginOptions: DevicePluginOptions = { preStartRequired: false, get
 export interface PluginServiceParts {
   readonly resource: string;
   readonly offer: TokenOffer;
+  readonly clock: Clock;
   readonly log: Log;
   /** Called with the number of open ListAndWatch streams whenever it changes. */
   readonly onStreams: (open: number) => void;
@@ -53,8 +55,8 @@ export class PluginService implements Disposable {
   }
 
   #listAndWatch(call: ServerWritableStream<Empty, ListAndWatchResponse>): void {
-    const { offer, resource, onStreams } = this.#parts;
-    const stream = new DeviceStream(call, () => deviceList(offer.tokens(resource)));
+    const { offer, resource, clock, onStreams } = this.#parts;
+    const stream = new DeviceStream({ call, clock, devices: () => deviceList(offer.tokens(resource)) });
     this.#streams.add(stream);
     onStreams(this.#streams.size);
     const gone = () => {

@@ -12,7 +12,7 @@ const FIRST_ANSWER_RETRY_MS = 1_000;
 /** What the reconciler works with. */
 export interface TokenReconcilerParts {
   readonly offer: GuardedOffer;
-  readonly podResources: PodResources;
+  readonly podResources: Pick<PodResources, 'list'>;
   readonly clock: Clock;
   readonly log: Log;
   /** Milliseconds from one question to the next. */

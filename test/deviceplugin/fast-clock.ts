@@ -2,9 +2,13 @@ import { performance } from 'node:perf_hooks';
 import type { Clock, Deadline } from '../../src/ports/clock.js';
 import { ForwarderError } from '../../src/ports/error.js';
 
-/** A clock that runs fifty times as fast as the one on the wall, so that tests meet the real waiting times. */
+/** A clock that runs faster than the one on the wall, twenty-five times unless told, so that tests meet the real waiting times. */
 export class FastClock implements Clock {
-  readonly #speed = 50;
+  readonly #speed: number;
+
+  constructor(speed = 25) {
+    this.#speed = speed;
+  }
 
   now(): number {
     return performance.now() * this.#speed;

@@ -107,11 +107,11 @@ describe('asking kubelet which pod holds which token', () => {
   it('reads an answer that is larger than 4 MiB', async () => {
     await using rig = await PluginRig.create();
     await rig.kubelet.start();
-    await rig.startPlugin(new ModelOffer({ [NAME]: 1 }));
+    await rig.startPlugin(new ModelOffer({ [NAME]: 1 }), 3_600_000);
     await rig.allocatable(NAME, 1);
     const container = 'c'.repeat(5 * 1024 * 1024);
     await rig.kubelet.addPod({ ...wish, container, requests: { [NAME]: 1 } });
-    const { owners } = await new PodResources(rig.podResourcesPath, rig.clock).list(names, never);
+    const { owners } = await new PodResources(rig.podResourcesPath, new FastClock(1)).list(names, never);
     expect(owners.get(`${NAME}#0`)?.container).to.have.length(container.length);
   });
 });

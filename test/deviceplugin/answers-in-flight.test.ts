@@ -1,0 +1,35 @@
+import { expect } from 'chai';
+import { GuardedOffer } from '../../src/deviceplugin/guarded-offer.js';
+import type { PodResourcesAnswer } from '../../src/deviceplugin/pod-resources.js';
+import type { FileIdentity } from '../../src/deviceplugin/socket-file.js';
+import { TokenReconciler } from '../../src/deviceplugin/token-reconciler.js';
+import { FastClock } from './fast-clock.js';
+import { ModelOffer } from './model-offer.js';
+import { RecordedLog } from './recorded-log.js';
+
+const NAME = 'service.domain.1/10G';
+const ID = `${NAME}#0`;
+const owner = { namespace: 'ns', pod: 'p', container: 'c', resource: NAME };
+const kubelet = 'kubelet' as FileIdentity;
+
+describe('an answer of kubelet that was on its way', () => {
+  it('does not free a token that was given to the next pod meanwhile', async () => {
+    const offer = new ModelOffer({ [NAME]: 1 });
+    const guarded = new GuardedOffer(offer);
+    const never = new AbortController().signal;
+    let answer: () => PodResourcesAnswer = () => ({ kubelet, owners: new Map([[ID, owner]]) });
+    const podResources = { list: async () => answer() };
+    const clock = new FastClock();
+    const log = new RecordedLog();
+    const reconciler = new TokenReconciler({ offer: guarded, podResources, clock, log, pollInterval: 1_000 });
+    await reconciler.poll(never);
+    answer = () => ({ kubelet, owners: new Map() });
+    await reconciler.poll(never);
+    answer = () => {
+      guarded.allocate([ID]);
+      return { kubelet, owners: new Map() };
+    };
+    await reconciler.poll(never);
+    expect(offer.held()).to.deep.equal([ID]);
+  });
+});
