@@ -5,7 +5,7 @@ import { pciConfigSchema } from './pci-config/pci-config-schema.js';
 import type { ConfigKeys } from './pci-config/record-value.js';
 
 /** A file that follows from the tables here, by its path from the root of the repository. */
-export interface RenderedFile {
+interface RenderedFile {
   readonly path: string;
   readonly text: string;
 }

@@ -68,7 +68,7 @@ export interface Setting<T> {
  * The one table of settings: reader, `--help` and documentation follow it. Names are those of cmd-forwarder-sriov;
  * defaults are those of its description, or where that is silent those of its program (nsm-wire.md 7.1).
  */
-export const settingsTable: { readonly [Key in keyof Settings]: Setting<Settings[Key]> } = {
+const settingsTable: { readonly [Key in keyof Settings]: Setting<Settings[Key]> } = {
   name: {
     variable: 'NSM_NAME',
     kind: text,

@@ -4,7 +4,6 @@ import { quoted } from '../quoted.js';
 import { addressPattern, parseAddress } from './address-value.js';
 import { type ConfigSource, keyText } from './config-source.js';
 import type { ConfigValue } from './config-value.js';
-import { FirstSeen } from './first-seen.js';
 
 /** A value under the PCI address that is its key. */
 export interface Addressed<T> {
@@ -23,11 +22,11 @@ function readAddress(key: Node, source: ConfigSource): PciAddress | undefined {
 function readEntry<T>(
   { key, value: entry }: Pair<Node, Node | null>,
   item: ConfigValue<T>,
-  { source, seen }: { readonly source: ConfigSource; readonly seen: FirstSeen<PciAddress> },
+  source: ConfigSource,
 ): Addressed<T> | undefined {
   const keyAt = key.range?.[0] ?? 0;
   const address = readAddress(key, source);
-  const isNew = address !== undefined && seen.isNew(address, keyAt, `${address} is listed twice`);
+  const isNew = address !== undefined && source.isNewFunction(address, keyAt);
   const value = item.read(source.locate(entry, address ?? keyText(key), keyAt), source);
   return isNew && value !== undefined ? { address, value, where: source.place(keyAt) } : undefined;
 }
@@ -39,9 +38,8 @@ export function addressMap<T>(item: ConfigValue<T>): ConfigValue<readonly Addres
     schema: { type: ['object', 'null'], propertyNames: { pattern: addressPattern }, additionalProperties: item.schema },
     read({ node, name, at }, source) {
       if (!isMap<Node, Node | null>(node)) return source.error(at, `${name} must be a map of PCI addresses`);
-      const seen = new FirstSeen<PciAddress>(source);
       return node.items
-        .map((pair) => readEntry(pair, item, { source, seen }))
+        .map((pair) => readEntry(pair, item, source))
         .filter((entry) => entry !== undefined)
         .sort((a, b) => comparePciAddress(a.address, b.address));
     },

@@ -1,5 +1,6 @@
 import { type PciAddress, parsePciAddress } from '../../ports/pci-address.js';
 import { broken, type Parsed, valid } from '../parsed.js';
+import type { ConfigValue } from './config-value.js';
 import { scalar } from './scalar-value.js';
 
 /** What {@link parsePciAddress} accepts, for the schema. */
@@ -13,5 +14,13 @@ export function parseAddress(text: string): Parsed<PciAddress> {
   }
 }
 
-/** A PCI address in any accepted form, read in its normal form. */
-export const pciAddress = scalar('PCI address', parseAddress, { type: 'string', pattern: addressPattern });
+const pciAddress = scalar('PCI address', parseAddress, { type: 'string', pattern: addressPattern });
+
+/** The address of a function in any accepted form, read in its normal form; the file may name it only once. */
+export const functionAddress: ConfigValue<PciAddress> = {
+  ...pciAddress,
+  read(at, source) {
+    const address = pciAddress.read(at, source);
+    return address !== undefined && source.isNewFunction(address, at.at) ? address : undefined;
+  },
+};

@@ -1,6 +1,8 @@
 import { isAlias, isCollection, isScalar, type LineCounter, type Node, type ParsedNode } from 'yaml';
+import type { PciAddress } from '../../ports/pci-address.js';
 import { didYouMean } from '../nearest-name.js';
 import { quoted } from '../quoted.js';
+import { FirstSeen } from './first-seen.js';
 
 /** A value of the file with its place: offsets count from the start of the text. */
 export interface Located {
@@ -38,6 +40,7 @@ export class ConfigSource {
   readonly #file: string;
   readonly #lines: LineCounter;
   readonly #resolve: (alias: Node) => Node | undefined;
+  readonly #functions = new FirstSeen<PciAddress>(this);
   readonly #errors: Problem[] = [];
   readonly #warnings: Problem[] = [];
 
@@ -81,6 +84,14 @@ export class ConfigSource {
     const value = isAlias(node) ? this.#resolve(node) : (node ?? undefined);
     if (isAlias(node) && value === undefined) this.error(at, `${name}: the alias *${node.source} has no anchor`);
     return { node: value === undefined || isEmpty(value) ? undefined : value, name, at, ownerAt: ownerAt ?? at };
+  }
+
+  /**
+   * True for a function that the file names for the first time; any other is an error. A function is one PF or one VF
+   * of one PF: what stands in two places would be given out twice.
+   */
+  isNewFunction(address: PciAddress, at: number): boolean {
+    return this.#functions.isNew(address, at, `${address} is listed twice`);
   }
 
   /** Which of the known keys a key of the file means: letter case does not count but is warned of. */

@@ -11,6 +11,3 @@ export interface ConfigValue<T> {
   /** The value; undefined when it is wrong, and then the source has been told. What it gets is never empty. */
   read(at: Located, source: ConfigSource): T | undefined;
 }
-
-/** The type that a reader of values yields. */
-export type ValueOf<V> = V extends ConfigValue<infer T> ? T : never;

@@ -1,6 +1,6 @@
 import { addressMap } from './address-map-value.js';
-import { pciAddress } from './address-value.js';
-import { listOf } from './list-value.js';
+import { functionAddress } from './address-value.js';
+import { distinctListOf, listOf } from './list-value.js';
 import { optional, record, required } from './record-value.js';
 import { capability, driverName, ignored, serviceDomain, vfCount } from './simple-values.js';
 
@@ -8,10 +8,8 @@ import { capability, driverName, ignored, serviceDomain, vfCount } from './simpl
  * The one table of the file's keys: reader, JSON Schema and documentation follow it (sriov-linux.md 2.1).
  */
 
-const itself = (text: string): string => text;
-
 export const virtualFunctionKeys = {
-  address: required(pciAddress, 'PCI address of the VF.'),
+  address: required(functionAddress, 'PCI address of the VF.'),
   iommuGroup: optional(ignored, 'Accepted and ignored: the group is read from the kernel.'),
 };
 
@@ -19,11 +17,11 @@ export const physicalFunctionKeys = {
   pfKernelDriver: required(driverName, "Kernel driver of the PF. It is compared with the PF's own, never bound."),
   vfKernelDriver: required(driverName, 'Kernel driver of the VFs, bound to a VF that a client wants as a netdev.'),
   capabilities: required(
-    listOf(capability, 'list of capabilities', itself),
+    distinctListOf(capability, 'list of capabilities'),
     'What the VFs can do, for instance `10G`: the second half of the names that pods ask for.',
   ),
   serviceDomains: required(
-    listOf(serviceDomain, 'list of service domains', itself),
+    distinctListOf(serviceDomain, 'list of service domains'),
     'What the VFs are connected to, for instance `service.domain.1`: the first half of those names.',
   ),
   numVFs: optional(
@@ -32,7 +30,7 @@ export const physicalFunctionKeys = {
       'A PF that has VFs is never changed.',
   ),
   virtualFunctions: optional(
-    listOf(record(virtualFunctionKeys), 'list of VFs', ({ address }) => address),
+    listOf(record(virtualFunctionKeys), 'list of VFs'),
     'The only VFs of this PF that may be given out. Without it all may.',
   ),
 };

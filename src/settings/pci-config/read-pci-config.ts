@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { ForwarderError, toForwarderError } from '../../ports/error.js';
-import { comparePciAddress, type PciAddress } from '../../ports/pci-address.js';
+import { comparePciAddress } from '../../ports/pci-address.js';
 import { deepFreeze } from '../deep-freeze.js';
 import type { Reading } from '../reading.js';
 import type { Addressed } from './address-map-value.js';
@@ -23,18 +23,6 @@ function toPhysicalFunction(entry: Addressed<RecordOf<typeof physicalFunctionKey
   };
 }
 
-/** A function is one PF, or one VF of one PF: whatever stands in two places would be given out twice. */
-function findSharedVfs(physicalFunctions: readonly PhysicalFunctionConfig[]): readonly string[] {
-  const owner = new Map<PciAddress, string>(physicalFunctions.map(({ address }) => [address, 'a PF of this file']));
-  return physicalFunctions.flatMap(({ address, virtualFunctions = [], where }) =>
-    virtualFunctions.flatMap((vf) => {
-      const before = owner.get(vf);
-      owner.set(vf, before ?? `a VF of ${address}`);
-      return before === undefined ? [] : [`${where}: ${address} lists the VF ${vf}, which is ${before} too`];
-    }),
-  );
-}
-
 function failure(file: string, errors: readonly string[]): ForwarderError {
   return new ForwarderError('invalid', [`${file} is not usable:`, ...errors].join('\n  '));
 }
@@ -49,12 +37,11 @@ export function parsePciConfig(text: string, file: string): Reading<PciConfig> {
     return { ok: false, error: failure(file, [`${file}: longer than ${longestText} characters`]), warnings: [] };
   }
   const { source, contents } = readYaml(text, file);
-  if (source.failed) return { ok: false, error: failure(file, source.errors), warnings: source.warnings };
-  const document = record(documentKeys).read(source.locate(contents, 'the file', 0), source);
+  const document = source.failed
+    ? undefined
+    : record(documentKeys).read(source.locate(contents, 'the file', 0), source);
   if (source.failed) return { ok: false, error: failure(file, source.errors), warnings: source.warnings };
   const physicalFunctions = (document?.physicalFunctions ?? []).map(toPhysicalFunction);
-  const shared = findSharedVfs(physicalFunctions);
-  if (shared.length > 0) return { ok: false, error: failure(file, shared), warnings: source.warnings };
   return { ok: true, value: deepFreeze({ physicalFunctions }), warnings: source.warnings };
 }
 

@@ -4,7 +4,7 @@ import type { ConfigValue, JsonSchema } from './config-value.js';
 import { FirstSeen } from './first-seen.js';
 
 /** A key of a record: its type and a sentence about it. */
-export interface ConfigKey<T> {
+interface ConfigKey<T> {
   readonly value: ConfigValue<NonNullable<T>>;
   readonly required: boolean;
   readonly meaning: string;
@@ -19,7 +19,7 @@ export type RecordOf<Keys extends ConfigKeys> = {
   readonly [Name in keyof Keys]: Keys[Name] extends ConfigKey<infer T> ? T : never;
 };
 
-export function required<T>(value: ConfigValue<T>, meaning: string): ConfigKey<T> & { readonly required: true } {
+export function required<T>(value: ConfigValue<T>, meaning: string): ConfigKey<T> {
   return { value: value as ConfigValue<NonNullable<T>>, required: true, meaning };
 }
 

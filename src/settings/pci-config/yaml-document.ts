@@ -5,7 +5,7 @@ import { findTooDeep } from './yaml-nesting.js';
 type YamlDocument = Document.Parsed<ParsedNode>;
 
 /** One YAML document, ready to be read; `contents` is null when there is none, or when the source has failed. */
-export interface ReadDocument {
+interface ReadDocument {
   readonly source: ConfigSource;
   readonly contents: ParsedNode | null;
 }

@@ -14,7 +14,7 @@ export function errorsOf(text: string): readonly string[] {
     .map((line) => line.replace(/^pci\.config:/, ''));
 }
 
-const right = {
+const right: Readonly<Record<string, string | undefined>> = {
   pfKernelDriver: 'pf-driver',
   vfKernelDriver: 'vf-driver',
   capabilities: '[intel, 10G]',

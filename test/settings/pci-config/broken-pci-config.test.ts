@@ -103,7 +103,7 @@ describe('B32: a pci.config is refused with the place, the value and the rule', 
     [
       'when a VF comes twice, in whatever form',
       withPf({ virtualFunctions: '[{address: 01:00.2}, {address: 0000:01:00.2}]' }),
-      ['7:44: virtualFunctions has "0000:01:00.2" twice, before at pci.config:7:24'],
+      ['7:54: 0000:01:00.2 is listed twice, before at pci.config:7:34'],
     ],
     [
       'when a VF has no address, or a wrong one',
@@ -119,12 +119,12 @@ describe('B32: a pci.config is refused with the place, the value and the rule', 
     [
       'B9: when a VF belongs to two PFs',
       `${withPf({ virtualFunctions: '[{address: 01:00.2}]' })}\n  02:00.0: {pfKernelDriver: a, vfKernelDriver: b, capabilities: [c], serviceDomains: [d], virtualFunctions: [{address: 01:00.2}]}`,
-      ['8:3: 0000:02:00.0 lists the VF 0000:01:00.2, which is a VF of 0000:01:00.0 too'],
+      ['8:120: 0000:01:00.2 is listed twice, before at pci.config:7:34'],
     ],
     [
       'B9: when a VF is a PF',
       withPf({ virtualFunctions: '[{address: 01:00.0}]' }),
-      ['2:3: 0000:01:00.0 lists the VF 0000:01:00.0, which is a PF of this file too'],
+      ['7:34: 0000:01:00.0 is listed twice, before at pci.config:2:3'],
     ],
     ['when PFs are a list', 'physicalFunctions: [a]', ['1:20: physicalFunctions must be a map of PCI addresses']],
     ['when the file is a list', '- a', ['1:1: the file must be a map with the keys physicalFunctions']],
