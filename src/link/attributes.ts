@@ -1,13 +1,14 @@
 import {
+  align,
   formatAttribute,
   getString,
   getU32,
   pad,
-  parseAttributes,
   putString,
   putU8,
   putU16,
   putU32,
+  readU16,
 } from 'netlink/dist/structs.js';
 import type { Ip } from '../ports/ip.js';
 import { ipBytes } from '../ports/ip.js';
@@ -54,40 +55,52 @@ export function ip(type: number, value: Ip): Buffer {
   return attribute(type, ipBytes(value));
 }
 
-/** The attributes of a message or a nest that a reader asks for. Of several with one type the last counts; see {@link all}. */
+/**
+ * The attributes of a message or a nest, looked up where they lie: a link has some fifty, of which six matter. Of
+ * several with one type the first counts; see {@link all}.
+ */
 export class Attributes {
-  readonly #data = new Map<number, Buffer>();
+  readonly #data: Buffer;
 
   constructor(data: Buffer) {
-    parseAttributes(data, (found) => this.#data.set(found.type, found.data));
+    this.#data = data;
   }
 
   bytes(type: number): Buffer | undefined {
-    return this.#data.get(type);
+    for (const found of matching(type, this.#data)) return found;
+    return undefined;
   }
 
   text(type: number): string | undefined {
-    const data = this.#data.get(type);
+    const data = this.bytes(type);
     return data && getString(data);
   }
 
   u32(type: number): number | undefined {
-    const data = this.#data.get(type);
+    const data = this.bytes(type);
     return data && getU32(data);
   }
 
   u8(type: number): number | undefined {
-    return this.#data.get(type)?.[0];
+    return this.bytes(type)?.[0];
   }
 }
 
 /** Every attribute of one type inside a nest, in order. */
 export function all(type: number, nested: Buffer | undefined): readonly Buffer[] {
-  const found: Buffer[] = [];
-  if (nested !== undefined) {
-    parseAttributes(nested, (item) => {
-      if (item.type === type) found.push(item.data);
-    });
+  return nested === undefined ? [] : [...matching(type, nested)];
+}
+
+const headerLength = 4;
+/** Without the two bits that mark nests and network order. */
+const typeMask = 0x3fff;
+
+function* matching(type: number, data: Buffer): Generator<Buffer> {
+  let start = 0;
+  while (start + headerLength <= data.length) {
+    const length = readU16.call(data, start);
+    if (length < headerLength || start + length > data.length) return;
+    if ((readU16.call(data, start + 2) & typeMask) === type) yield data.subarray(start + headerLength, start + length);
+    start += align(length);
   }
-  return found;
 }

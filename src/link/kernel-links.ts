@@ -1,5 +1,6 @@
 import { ForwarderError } from '../ports/error.js';
 import type { Link, LinkChange, LinkSelector, Links, NetNamespace, VfSettings } from '../ports/links.js';
+import type { PciAddress } from '../ports/pci-address.js';
 import { u32 } from './attributes.js';
 import { isErrno, kernelError } from './kernel-error.js';
 import {
@@ -8,6 +9,7 @@ import {
   linkHeader,
   linkQuestion,
   moveRequest,
+  parentOf,
   removeAltNameRequest,
 } from './link-codec.js';
 import { IFLA, RTEXT_FILTER, RTM } from './rtnetlink.js';
@@ -26,7 +28,7 @@ export class KernelLinks implements Links {
   }
 
   async find(by: LinkSelector, signal: AbortSignal): Promise<Link | undefined> {
-    if ('parent' in by) return (await this.#list(signal)).find((link) => link.parent === by.parent);
+    if ('parent' in by) return this.#findByParent(by.parent, signal);
     const body = linkQuestion(by);
     if (body === undefined) return undefined;
     const operation = `read link ${'index' in by ? by.index : JSON.stringify(by.name)}`;
@@ -79,10 +81,11 @@ export class KernelLinks implements Links {
     throw kernelError(answer.refusal, operation);
   }
 
-  async #list(signal: AbortSignal): Promise<readonly Link[]> {
+  async #findByParent(parent: PciAddress, signal: AbortSignal): Promise<Link | undefined> {
     const body = Buffer.concat([linkHeader(0), u32(IFLA.EXT_MASK, RTEXT_FILTER.SKIP_STATS)]);
-    const replies = await this.#channel.dump(RTM.GETLINK, body, { signal, operation: 'list links' });
-    return replies.map(decodeLink);
+    const replies = await this.#channel.dump(RTM.GETLINK, body, { signal, operation: `find the link of ${parent}` });
+    const reply = replies.find((candidate) => parentOf(candidate) === parent);
+    return reply && decodeLink(reply);
   }
 }
 

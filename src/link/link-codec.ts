@@ -36,7 +36,7 @@ export function linkQuestion(by: Exclude<LinkSelector, { parent: PciAddress }>):
 export function decodeLink(body: Buffer): Link {
   const attributes = new Attributes(body.subarray(headerLength));
   const mac = attributes.bytes(IFLA.ADDRESS);
-  const parent = attributes.text(IFLA.PARENT_DEV_NAME);
+  const parent = parentOf(body);
   return {
     index: getS32(body.subarray(4, 8)),
     name: attributes.text(IFLA.IFNAME) ?? '',
@@ -46,10 +46,15 @@ export function decodeLink(body: Buffer): Link {
     mac: mac?.length === 6 ? macFromBytes(mac) : '',
     mtu: attributes.u32(IFLA.MTU) ?? 0,
     up: (getU32(body.subarray(8, 12)) & IFF_UP) !== 0,
-    ...(parent !== undefined && attributes.text(IFLA.PARENT_DEV_BUS_NAME) === 'pci'
-      ? { parent: parsePciAddress(parent) }
-      : {}),
+    ...(parent === undefined ? {} : { parent }),
   };
+}
+
+/** The PCI function behind the link of RTM_NEWLINK, without the cost of reading all of it. */
+export function parentOf(body: Buffer): PciAddress | undefined {
+  const attributes = new Attributes(body.subarray(headerLength));
+  if (attributes.text(IFLA.PARENT_DEV_BUS_NAME) !== 'pci') return undefined;
+  return parsePciAddress(attributes.text(IFLA.PARENT_DEV_NAME) ?? '');
 }
 
 /**

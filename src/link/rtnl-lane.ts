@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { toForwarderError } from '../ports/error.js';
 
 /** How long a job holds the kernel's RTNL lock: some µs, or the 10-20 ms that moving a netdev takes. */
@@ -38,6 +39,8 @@ export class RtnlLane {
             this.#fill();
           });
       };
+      // Any number of jobs may wait under one signal; each takes its listener away again.
+      setMaxListeners(0, signal);
       signal.addEventListener('abort', leave, { once: true });
       this.#waiting[weight].add(start);
       this.#fill();

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { expect } from 'chai';
 import { RtnlLane } from '../../src/link/rtnl-lane.js';
 import { ForwarderError } from '../../src/ports/error.js';
@@ -72,6 +73,19 @@ describe('the RTNL lane', () => {
     const jobs = controlledJobs(new RtnlLane(), never);
     await failure('cancelled', jobs.add('a', 'short', AbortSignal.abort()));
     expect(jobs.begun).to.deep.equal([]);
+  });
+
+  it('lets any number of jobs wait under one signal, and leaves no listener on it', async () => {
+    const lane = new RtnlLane();
+    const { signal } = new AbortController();
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error) => warnings.push(warning);
+    process.on('warning', onWarning);
+    await Promise.all(Array.from({ length: 50 }, (_, i) => lane.run('short', signal, async () => i)));
+    await new Promise(setImmediate);
+    process.off('warning', onWarning);
+    expect(warnings).to.deep.equal([]);
+    expect(getEventListeners(signal, 'abort')).to.deep.equal([]);
   });
 
   it('goes on after a job that fails', async () => {
