@@ -1,0 +1,33 @@
+import type { NaivePool } from './naive-pool.js';
+import { podOf } from './naive-pool.js';
+
+/** What the model says should be seen of the pool, less the report: with the same order of keys, so that text compares. */
+export function viewModel(model: NaivePool) {
+  const tokens = model.tokens.map((token) => {
+    const { state } = token;
+    const vf = state.is === 'closed' ? state.by : 'vf' in state ? state.vf : undefined;
+    return {
+      id: token.id,
+      name: token.name,
+      heldByPod: podOf(token) === 'allocated',
+      state: state.is,
+      healthy: state.is !== 'closed' && state.is !== 'quarantined',
+      ...(vf && { function: vf }),
+    };
+  });
+  const functions = model.functions.map(({ address, pf, vfIndex, group, use }) => ({
+    address,
+    physicalFunction: pf,
+    vfIndex,
+    ...(group !== undefined && { iommuGroup: group }),
+    use: {
+      kind: use.is,
+      ...(use.is === 'quarantined' && { reason: use.reason }),
+      ...('token' in use && use.token && { token: use.token.id }),
+      ...('driver' in use && use.driver && { driver: use.driver }),
+      ...(use.is === 'claimed' && { owners: [...use.owners] }),
+      ...(use.is === 'superseded' && { owners: [use.owner] }),
+    },
+  }));
+  return { tokens, functions };
+}
