@@ -93,7 +93,7 @@ describe('a Go duration', () => {
 
   it('is read or refused, whatever the text', () => {
     fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => typeof parseGoDuration(text).ok === 'boolean'));
-    const near = fc.stringMatching(/^[-+]?[0-9.hmsun]{0,20}$/);
+    const near = fc.string({ unit: fc.constantFrom(...'-+0123456789.hmsuµn'), maxLength: 20 });
     fc.assert(fc.property(near, (text) => typeof parseGoDuration(text).ok === 'boolean'));
   });
 
