@@ -33,9 +33,7 @@ const NLMSG_DONE = 3;
 const NLMSGERR_ATTR_MSG = 1;
 /** Enough for the largest reply, a PF with all its VFs in a nest of at most 64 KiB. */
 const bufferSize = 128 * 1024;
-/** The kernel fills at most this much of a dump into one datagram. */
-const dumpBufferSize = 32 * 1024;
-/** Replies are read and copied out synchronously, so that all sockets can share one buffer. */
+/** Replies are read and copied out synchronously, so that all sockets can share one buffer; parts of lists are not. */
 const sharedBuffer = Buffer.allocUnsafeSlow(bufferSize);
 
 /**
@@ -48,7 +46,7 @@ export async function exchange(socket: Socket, requests: readonly Request[]): Pr
   const lists = requests.length === 1 && requests.every(isDump);
   const collected = requests.map((): Collected => ({ done: false, replies: [], interrupted: false }));
   await socket.send(Buffer.concat(requests.flatMap(format)));
-  const buffer = lists ? Buffer.allocUnsafe(dumpBufferSize) : sharedBuffer;
+  const buffer = lists ? Buffer.allocUnsafe(bufferSize) : sharedBuffer;
   while (!collected.every((answer) => answer.done)) {
     const length = lists ? await socket.receivePart(buffer) : socket.receive(buffer);
     if (length === undefined)

@@ -153,10 +153,11 @@ export class KernelAddressing implements Addressing {
   async #setOnLinks(objects: readonly { index: number }[], setting: LinkSetting, signal: AbortSignal): Promise<void> {
     for (const index of new Set(objects.map((object) => object.index))) {
       const link = await this.#links.find({ index }, signal);
-      const path = link && setting.path(link.name);
-      const present = path && this.readSetting(path);
-      if (present !== undefined && present !== '' && present !== setting.value)
-        this.writeSetting(path ?? '', setting.value);
+      if (link === undefined) continue;
+      const path = setting.path(link.name);
+      const present = this.readSetting(path);
+      if (present !== undefined && present !== setting.value)
+        await this.#settings.writeInBackground(path, setting.value);
     }
   }
 }

@@ -30,7 +30,7 @@ const kinds: Readonly<Record<string, ErrorKind>> = {
 
 /** What no errno says by itself. */
 const explanations: Readonly<Record<string, string>> = {
-  EADDRNOTAVAIL: 'the address is not available: the PF refuses a MAC that differs from the one it set for the VF',
+  EADDRNOTAVAIL: 'not an address for one link, or the PF has set another MAC for this VF and refuses this one',
   ENETDOWN: 'the link is down',
 };
 

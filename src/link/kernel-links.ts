@@ -48,6 +48,10 @@ export class KernelLinks implements Links {
     if (refusal !== undefined) throw kernelError(refusal, operation);
   }
 
+  /**
+   * One message moves and renames, but not as one act: when the name is taken there, the error `exists` comes after the
+   * move, and the link stands in the target under its old name.
+   */
   async move(index: number, to: NetNamespace, name: string, signal: AbortSignal): Promise<void> {
     const target = this.#channelOf(to);
     await this.#channel.request(moveRequest(index, target.fd, name), {

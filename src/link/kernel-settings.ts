@@ -1,4 +1,6 @@
-import { closeSync, constants, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, constants, openSync, readFileSync, write, writeFileSync } from 'node:fs';
+import { promisify } from 'node:util';
+import type { ErrorKind } from '../ports/error.js';
 import { ForwarderError } from '../ports/error.js';
 
 /** Runs a synchronous action with this thread inside a network namespace. */
@@ -28,15 +30,35 @@ export class KernelSettings {
 
   /** @throws ForwarderError `not-found` (no such setting), `invalid` (the path, or the value refused), `denied` */
   write(path: string, value: string): void {
-    const fd = this.#open(path, constants.O_WRONLY);
-    if (fd === undefined) throw new ForwarderError('not-found', `this kernel has no setting /proc/sys/net/${path}`);
+    const fd = this.#openForWriting(path);
     try {
       writeFileSync(fd, value);
     } catch (cause) {
-      throw settingError(`set /proc/sys/net/${path} to ${JSON.stringify(value)}`, cause);
+      throw refusedValue(path, value, cause);
     } finally {
       closeSync(fd);
     }
+  }
+
+  /**
+   * Like {@link write}, but waits for the kernel on a thread of the pool: for settings that need the RTNL lock, such as
+   * switching IPv6 on.
+   */
+  async writeInBackground(path: string, value: string): Promise<void> {
+    const fd = this.#openForWriting(path);
+    try {
+      await promisify(write)(fd, value);
+    } catch (cause) {
+      throw refusedValue(path, value, cause);
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  #openForWriting(path: string): number {
+    const fd = this.#open(path, constants.O_WRONLY);
+    if (fd === undefined) throw new ForwarderError('not-found', `this kernel has no setting /proc/sys/net/${path}`);
+    return fd;
   }
 
   #open(path: string, flags: number): number | undefined {
@@ -52,9 +74,19 @@ export class KernelSettings {
   }
 }
 
+const kinds: Readonly<Record<string, ErrorKind>> = {
+  EINVAL: 'invalid',
+  EACCES: 'denied',
+  EPERM: 'denied',
+  EROFS: 'denied',
+};
+
 function settingError(what: string, cause: unknown): ForwarderError {
   if (cause instanceof ForwarderError) return cause;
-  const code = (cause as NodeJS.ErrnoException).code;
-  const kind = code === 'EINVAL' ? 'invalid' : code === 'EACCES' || code === 'EPERM' ? 'denied' : 'unknown';
-  return new ForwarderError(kind, `cannot ${what}: ${code}`, { cause });
+  const code = (cause as NodeJS.ErrnoException).code ?? '';
+  return new ForwarderError(kinds[code] ?? 'unknown', `cannot ${what}: ${code}`, { cause });
+}
+
+function refusedValue(path: string, value: string, cause: unknown): ForwarderError {
+  return settingError(`set /proc/sys/net/${path} to ${JSON.stringify(value)}`, cause);
 }

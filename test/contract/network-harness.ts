@@ -10,7 +10,7 @@ export interface NetworkHarness extends AsyncDisposable {
   /** A path that opens a new, empty network namespace, good until the harness is disposed. */
   freshNamespace(): Promise<string>;
   /**
-   * Makes a link in the home namespace that behaves like a VF's netdev: down, MTU 1500, no addresses. `wire` is the
+   * Makes a link (a name of at most 10 bytes) in the home namespace that behaves like a VF's netdev: down, MTU 1500, no addresses. `wire` is the
    * name of what it is connected to, also at home, or absent where the implementation has no such link.
    */
   makeVfLink(name: string): Promise<{ readonly wire?: string }>;

@@ -30,7 +30,7 @@ describe("the kernel's refusals", () => {
     );
     expect(kernelError({ errno: EEXIST, text: 'taken' }, 'x').message).to.equal('cannot x: EEXIST (taken)');
     expect(kernelError({ errno: EADDRNOTAVAIL, text: '' }, 'set mac of link 3').message).to.include(
-      'the PF refuses a MAC',
+      'the PF has set another MAC',
     );
   });
 

@@ -1,4 +1,4 @@
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, stat } from 'node:fs';
 import { attribute, nest, text } from '../../src/link/attributes.js';
 import type { Request } from '../../src/link/exchange.js';
 import { exchange } from '../../src/link/exchange.js';
@@ -13,6 +13,9 @@ const setns: (fd: number, type: number) => number = libc.func('int setns(int fd,
 const CLONE_NEWNET = 0x4000_0000;
 const RTM_NEWLINKPROP = 108;
 const [IFLA_LINKINFO, IFLA_INFO_KIND, IFLA_INFO_DATA, VETH_INFO_PEER] = [18, 1, 2, 1];
+
+// The threads of the pool stay where they start: at home, not in the first test's namespace.
+stat('/', () => undefined);
 
 /** Why tests on the running kernel cannot run here; undefined when they can. */
 export function whyNoKernel(): string | undefined {
