@@ -4,6 +4,7 @@ import { ForwarderError } from '../../../src/ports/error.js';
 import { readSettings } from '../../../src/settings/environment/read-settings.js';
 import { type Settings, settingRows } from '../../../src/settings/environment/settings.js';
 import type { Environment } from '../../../src/settings/environment/spelled-variables.js';
+import { anyText } from '../any-text.js';
 
 const required = { SPIFFE_ENDPOINT_SOCKET: 'unix:///run/agent.sock' };
 
@@ -195,7 +196,7 @@ describe('wrong settings', () => {
 
   it('are the only failure there is, whatever the environment', () => {
     const variables = settingRows.map(([, { variable }]) => variable);
-    const environments = fc.dictionary(fc.constantFrom(...variables), fc.string({ unit: 'binary' }));
+    const environments = fc.dictionary(fc.constantFrom(...variables), anyText);
     fc.assert(
       fc.property(environments, (env) => {
         const reading = readSettings(env);
