@@ -46,7 +46,6 @@ export class FunctionClaims {
       case 'in-use':
         return this.#claimAgain(token, this.get(standing.function), request);
       case 'closed':
-        throw notToBeHad(token, this.get(standing.by));
       case 'quarantined':
         throw notToBeHad(token, this.get(standing.function));
     }

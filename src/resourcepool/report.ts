@@ -2,7 +2,7 @@ import type { PciAddress } from '../ports/pci-address.js';
 import type { DriverType } from './driver-type.js';
 import { type FunctionView, viewFunction } from './function-view.js';
 import type { Inventory } from './inventory.js';
-import { type TokenView, viewToken } from './token.js';
+import { stateOf, type TokenState } from './token.js';
 import type { TokenPool } from './token-pool.js';
 
 /** What is held, for people: plain data, in the order of the catalogue. */
@@ -13,7 +13,7 @@ export interface PoolReport {
     readonly free: number;
   }[];
   /** How many tokens of each name are in each state. */
-  readonly names: readonly ({ readonly name: string } & Readonly<Record<TokenView['state'], number>>)[];
+  readonly names: readonly ({ readonly name: string } & Readonly<Record<TokenState, number>>)[];
   /** The IOMMU groups that are pinned to a driver, and by how many functions. */
   readonly groups: readonly { readonly iommuGroup: number; readonly driver: DriverType; readonly members: number }[];
   /** Every function that is not free. */
@@ -32,8 +32,8 @@ export function reportPool(inventory: Inventory, tokens: TokenPool): PoolReport 
   };
 }
 
-function countStates(tokens: TokenPool, name: string): Record<TokenView['state'], number> {
+function countStates(tokens: TokenPool, name: string): Record<TokenState, number> {
   const counts = { free: 0, allocated: 0, 'in-use': 0, closed: 0, quarantined: 0 };
-  for (const token of tokens.of(name)) counts[viewToken(token).state]++;
+  for (const token of tokens.of(name)) counts[stateOf(token)]++;
   return counts;
 }

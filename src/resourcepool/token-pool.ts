@@ -113,7 +113,7 @@ export class TokenPool {
     const tokens = this.#byName.get(name);
     const token = tokens?.free.first ?? tokens?.allocated.first;
     if (token === undefined) throw new Error(`bug: function ${by} was free, yet no token of ${name} stood for it`);
-    this.#change(token, token.held, { kind: 'closed', by });
+    this.#change(token, token.held, { kind: 'closed', function: by });
     return token;
   }
 
@@ -169,7 +169,7 @@ function assertAllocatable({ id, name, held, standing }: Token): void {
   if (held || standing.kind === 'available' || standing.kind === 'in-use') return;
   const because =
     standing.kind === 'closed'
-      ? `closed by VF ${standing.by}, which is not to be had`
+      ? `closed by VF ${standing.function}, which is not to be had`
       : `in quarantine with VF ${standing.function}`;
   throw new ForwarderError('refused', `token ${id} of ${name} cannot be allocated: it is ${because}`);
 }

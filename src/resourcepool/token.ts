@@ -2,16 +2,17 @@ import type { PciAddress } from '../ports/pci-address.js';
 import type { TokenId } from './token-id.js';
 
 /**
- * What the pool has made of a token. `closed` tokens and `quarantined` ones stand for capacity that is gone for now.
+ * What the pool has made of a token.
  *
  * - `in-use`: `function` is selected for it. `handedOn` once kubelet has taken the token back or given it to another
  *   pod: whoever holds the function keeps it, and nobody new joins.
- * - `closed`: the function `by`, which it counted on, is held under another name, or by nobody's token.
+ * - `closed`: `function`, which it counted on, is held under another name, or by nobody's token.
+ * - `quarantined`: `function` was in use under it, and cannot be trusted now.
  */
 export type Standing =
   | { readonly kind: 'available' }
   | { readonly kind: 'in-use'; readonly function: PciAddress; readonly handedOn: boolean }
-  | { readonly kind: 'closed'; readonly by: PciAddress }
+  | { readonly kind: 'closed'; readonly function: PciAddress }
   | { readonly kind: 'quarantined'; readonly function: PciAddress };
 
 /**
@@ -29,30 +30,32 @@ export interface Token {
   standing: Standing;
 }
 
+/** The two facts about a token in one word. */
+export type TokenState = 'free' | 'allocated' | 'in-use' | 'closed' | 'quarantined';
+
 /** A token as others may see it: a copy of this moment. */
 export interface TokenView {
   readonly id: TokenId;
   readonly name: string;
-  readonly state: 'free' | 'allocated' | 'in-use' | 'closed' | 'quarantined';
+  readonly state: TokenState;
   /** What kubelet is told: false while closed or quarantined. */
   readonly healthy: boolean;
-  /** True while kubelet has it allocated to a pod; in every other state but `free` and `allocated` also where it goes back to. */
+  /** True while kubelet has it allocated to a pod: also where it goes back to from `in-use`, `closed`, `quarantined`. */
   readonly heldByPod: boolean;
   /** The function in use under it, in quarantine with it, or that closed it. */
   readonly function?: PciAddress;
 }
 
+/** The state of a token at this moment. */
+export function stateOf({ held, standing }: Token): TokenState {
+  if (standing.kind !== 'available') return standing.kind;
+  return held ? 'allocated' : 'free';
+}
+
 /** The view of a token at this moment. */
-export function viewToken({ id, name, held, standing }: Token): TokenView {
-  const common = { id, name, heldByPod: held };
-  switch (standing.kind) {
-    case 'available':
-      return { ...common, state: held ? 'allocated' : 'free', healthy: true };
-    case 'in-use':
-      return { ...common, state: 'in-use', healthy: true, function: standing.function };
-    case 'closed':
-      return { ...common, state: 'closed', healthy: false, function: standing.by };
-    case 'quarantined':
-      return { ...common, state: 'quarantined', healthy: false, function: standing.function };
-  }
+export function viewToken(token: Token): TokenView {
+  const { id, name, held, standing } = token;
+  const state = stateOf(token);
+  if (standing.kind === 'available') return { id, name, state, healthy: true, heldByPod: held };
+  return { id, name, state, healthy: state === 'in-use', heldByPod: held, function: standing.function };
 }

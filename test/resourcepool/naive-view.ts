@@ -9,9 +9,9 @@ export function viewModel(model: NaivePool) {
     return {
       id: token.id,
       name: token.name,
-      heldByPod: podOf(token) === 'allocated',
       state: state.is,
       healthy: state.is !== 'closed' && state.is !== 'quarantined',
+      heldByPod: podOf(token) === 'allocated',
       ...(vf && { function: vf }),
     };
   });

@@ -57,8 +57,14 @@ function expectSame(seen: unknown, predicted: unknown, command: Command): void {
   expect(seen).to.deep.equal(predicted, JSON.stringify(command));
 }
 
-function tokensBefore(before: Snapshot) {
-  return new Map(before.tokens.map((token) => [token.id, token]));
+/** Each token that looks different, as it was and as it is. */
+function changedTokens(before: Snapshot, after: Snapshot) {
+  const earlier = new Map(before.tokens.map((token) => [token.id, token]));
+  return after.tokens.flatMap((now) => {
+    const was = earlier.get(now.id);
+    if (was === undefined) throw new Error(`token ${now.id} came from nowhere`);
+    return was.state === now.state && was.heldByPod === now.heldByPod ? [] : [{ was, now }];
+  });
 }
 
 describe('resource pool, any sequence of commands', function () {
@@ -96,13 +102,16 @@ describe('resource pool, any sequence of commands', function () {
 
   it('invariant 5: nothing goes from closed to in use or back, and free tokens close before allocated ones', () => {
     property(() => (_command, before, after) => {
-      const earlier = tokensBefore(before);
-      for (const { id, name, state } of after.tokens) {
-        const was = earlier.get(id)?.state;
-        expect([was, state].sort()).not.to.deep.equal(['closed', 'in-use']);
-        if (was !== 'allocated' || state !== 'closed') continue;
+      const changed = changedTokens(before, after).map(({ was, now }) => ({
+        name: now.name,
+        step: `${was.state} to ${now.state}`,
+      }));
+      expect(changed.filter(({ step }) => step === 'closed to in-use' || step === 'in-use to closed')).to.deep.equal(
+        [],
+      );
+      for (const { name } of changed.filter(({ step }) => step === 'allocated to closed')) {
         const free = after.tokens.filter((token) => token.name === name && token.state === 'free');
-        expect(free, `an allocated token of ${name} closed although a free one was left`).to.be.empty;
+        expect(free, `an allocated token of ${name} closed although a free one was left`).to.deep.equal([]);
       }
     });
   });
@@ -110,8 +119,8 @@ describe('resource pool, any sequence of commands', function () {
   it('invariant 6, L4: only kubelet changes whose a token is, closed or not', () => {
     property(() => (command, before, after) => {
       if (command.do === 'allocate' || command.do === 'free') return;
-      const earlier = tokensBefore(before);
-      for (const { id, heldByPod } of after.tokens) expect(heldByPod).to.equal(earlier.get(id)?.heldByPod);
+      const changed = changedTokens(before, after);
+      expect(changed.filter(({ was, now }) => was.heldByPod !== now.heldByPod)).to.deep.equal([]);
     });
   });
 
