@@ -1,4 +1,5 @@
 import { closeSync } from 'node:fs';
+import { toForwarderError } from '../ports/error.js';
 import { lastErrno, libc, systemError } from './libc.js';
 
 type Done = (error: unknown, result: number) => void;
@@ -53,8 +54,9 @@ export class NetlinkSocket implements Disposable {
    * Sends messages to the kernel from a thread of the pool: rtnetlink does the work, and waits for its lock, inside
    * send(2). Settles when it is done; the answers are then in the receive buffer. Must not overlap with a dispose.
    */
-  send(messages: Uint8Array): Promise<void> {
-    return this.#later('send', send, messages, 0).then(() => undefined);
+  async send(messages: Uint8Array): Promise<void> {
+    const { result, errno } = await this.#call(send, messages, 0);
+    if (result < 0) throw systemError('send(AF_NETLINK)', errno);
   }
 
   /** Takes the next datagram into the buffer: its length, undefined when there is none. */
@@ -72,18 +74,12 @@ export class NetlinkSocket implements Disposable {
     closeSync(this.#fd);
   }
 
-  async #later(name: string, call: BufferCall, buffer: Uint8Array, flags: number): Promise<number> {
-    const { result, errno } = await this.#call(call, buffer, flags);
-    if (result < 0) throw systemError(`${name}(AF_NETLINK)`, errno);
-    return result;
-  }
-
   /** The buffer stays alive because the closure of the callback holds it. */
   #call(call: BufferCall, buffer: Uint8Array, flags: number): Promise<{ result: number; errno: number }> {
     return new Promise((resolve, reject) => {
       call.async(this.#fd, buffer, buffer.length, flags, (error, result) => {
         const errno = lastErrno();
-        if (error !== null) reject(error);
+        if (error !== null) reject(toForwarderError(error));
         else resolve({ result, errno });
         void buffer;
       });

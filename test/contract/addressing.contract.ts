@@ -10,6 +10,7 @@ export function describeAddressingContract(suite: NetworkSuite): void {
   describe(`addressing of ${suite.name}`, () => {
     let harness: NetworkHarness;
     let client: NetNamespace;
+    const opened: NetNamespace[] = [];
     /** A link in the client's namespace, up. */
     let index: number;
 
@@ -21,6 +22,7 @@ export function describeAddressingContract(suite: NetworkSuite): void {
       const { home } = harness.namespaces;
       await harness.makeVfLink('vf0');
       client = harness.namespaces.open(await harness.freshNamespace());
+      opened.push(client);
       await home.links.move((await linkNamed(home, 'vf0')).index, client, 'nsm-1', inTime());
       ({ index } = await linkNamed(client, 'nsm-1'));
       await client.links.change(index, { up: true }, inTime());
@@ -28,7 +30,7 @@ export function describeAddressingContract(suite: NetworkSuite): void {
       await client.links.change((await linkNamed(client, 'lo')).index, { up: true }, inTime());
     });
     afterEach(async () => {
-      client?.[Symbol.dispose]();
+      for (const namespace of opened.splice(0)) namespace[Symbol.dispose]();
       await harness[Symbol.asyncDispose]();
     });
 
