@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 
-/** Time that a command has to clean up after it was told to end. */
-const graceMs = 30_000;
+/** Time that a command has to clean up after it was told to end, unless the caller says otherwise. */
+const usualGraceSeconds = 30;
 
 /** This process was told to end; thrown once the command it was running has ended. */
 export class Interrupted extends Error {
@@ -23,20 +23,24 @@ export class Interrupted extends Error {
 /**
  * Runs a command to its end in a process group of its own, with no standard input. The whole group is told to end when
  * the time is up or when this process is told so (it is not in the terminal's foreground group, so it gets Ctrl-C from
- * here), and is killed when it does not.
+ * here), and is killed when it does not. What the command leaves running in its group is killed when it ends: a shell's
+ * background jobs, for example, ignore Ctrl-C.
  *
  * @param {readonly [string, ...string[]]} command
- * @param {{ minutes: number, keepOutput?: boolean, env?: Record<string, string> }} options
+ * @param {{ minutes: number, graceSeconds?: number, keepOutput?: boolean, env?: Record<string, string> }} options
  * @returns {Promise<Ending>}
  * @throws {Interrupted}
  */
-export async function run([program, ...args], { minutes, keepOutput = false, env = {} }) {
+export async function run(
+  [program, ...args],
+  { minutes, graceSeconds = usualGraceSeconds, keepOutput = false, env = {} },
+) {
   const child = spawn(program, args, {
     detached: true,
     env: { ...process.env, ...env },
     stdio: ['ignore', keepOutput ? 'pipe' : 'inherit', 'inherit'],
   });
-  const leash = leashOf(child);
+  const leash = leashOf(child, graceSeconds);
   const limit = setTimeout(() => {
     console.error(`${program}: still running after ${minutes} minutes, ending it`);
     leash.end('SIGTERM');
@@ -86,8 +90,9 @@ function endingOf(child, program) {
  * Ctrl-C.
  *
  * @param {import('node:child_process').ChildProcess} child
+ * @param {number} graceSeconds
  */
-function leashOf(child) {
+function leashOf(child, graceSeconds) {
   /** @type {NodeJS.Timeout | undefined} */
   let kill;
   /** @param {NodeJS.Signals} signal */
@@ -98,12 +103,13 @@ function leashOf(child) {
       // Gone already.
     }
   };
+  child.once('exit', () => toGroup('SIGKILL'));
   return {
     /** @param {NodeJS.Signals} signal */
     end(signal) {
       if (kill !== undefined) return;
       toGroup(signal);
-      kill = setTimeout(() => toGroup('SIGKILL'), graceMs);
+      kill = setTimeout(() => toGroup('SIGKILL'), graceSeconds * 1000);
     },
     ended: () => kill !== undefined,
     drop: () => clearTimeout(kill),

@@ -1,11 +1,18 @@
 import { run } from './child.mjs';
 import { formatTotals, lastTotals, oneTest, sum, withEnd } from './totals.mjs';
 
+/** Longer than what commands inside a lane get, so that those can still end theirs. */
+const graceSeconds = 40;
+
 /** @param {import('./lanes.mjs').Lane} lane */
 async function runLane(lane) {
   console.log(`\n=== ${lane.name}: ${lane.command.join(' ')}`);
   const started = performance.now();
-  const { status, tookTooLong, output } = await run(lane.command, { minutes: lane.minutes, keepOutput: true });
+  const { status, tookTooLong, output } = await run(lane.command, {
+    minutes: lane.minutes,
+    graceSeconds,
+    keepOutput: true,
+  });
   const totals = lane.single ? oneTest(status === 0) : withEnd(lastTotals(output), status === 0);
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   return { name: lane.name, totals, note: `${seconds} s${tookTooLong ? ', over its time' : ''}` };

@@ -24,7 +24,7 @@ const commands = {
   async test() {
     await ensureDebianPackages();
     if (!(await ensureBuild(root))) return oneTest(false);
-    return runMocha({ root, node: process.execPath, args: allTests, minutes: 6 });
+    return runMocha({ root, node: process.execPath, args: allTests, minutes: 5 });
   },
 
   async 'test:node24'() {
@@ -33,7 +33,7 @@ const commands = {
       console.log('skipped: Node 24 cannot be installed here');
       return oneSkipped;
     }
-    return runMocha({ root, node, args: portableTests, minutes: 4 });
+    return runMocha({ root, node, args: portableTests, minutes: 3 });
   },
 
   async demo() {
@@ -49,7 +49,11 @@ const commands = {
 
 async function main(name) {
   const command = commands[name];
-  if (command === undefined) throw new Error(`no command ${name}: expected one of ${Object.keys(commands).join(', ')}`);
+  if (command === undefined) {
+    console.error(`${name} is no command: expected one of ${Object.keys(commands).join(', ')}`);
+    process.exitCode = 2;
+    return;
+  }
   process.chdir(root);
   ensureNode(root);
   await ensureDependencies(root);

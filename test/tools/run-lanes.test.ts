@@ -1,0 +1,102 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { expect } from 'chai';
+
+interface Lane {
+  readonly name: string;
+  readonly command: readonly string[];
+  readonly minutes: number;
+  readonly single?: boolean;
+}
+
+/** The tools are plain JavaScript that runs before anything is installed, so they are tried as they are used. */
+function start(lanes: readonly Lane[]): ChildProcess {
+  const program = `
+    import { Interrupted } from './tools/child.mjs';
+    import { runLanes } from './tools/run-lanes.mjs';
+    import { formatTotals } from './tools/totals.mjs';
+    try {
+      console.log('SUM ' + formatTotals(await runLanes(${JSON.stringify(lanes)})));
+    } catch (error) {
+      if (!(error instanceof Interrupted)) throw error;
+      process.exitCode = error.status;
+    }`;
+  return spawn(process.execPath, ['--input-type=module', '-e', program], {
+    cwd: new URL('../..', import.meta.url),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+}
+
+async function outputOf(child: ChildProcess): Promise<string> {
+  let output = '';
+  child.stdout?.on('data', (text: Buffer) => {
+    output += text.toString();
+  });
+  await once(child, 'close');
+  return output;
+}
+
+async function sumOf(...lanes: Partial<Lane>[]): Promise<string> {
+  const complete = lanes.map((lane, at) => ({ name: `lane ${at}`, command: [], minutes: 1, ...lane }));
+  return /^SUM (.*)$/m.exec(await outputOf(start(complete)))?.[1] ?? 'no sum';
+}
+
+const shell = (script: string) => ({ command: ['sh', '-c', script] });
+
+/** Resolves when no process of the group is left. */
+async function groupIsGone(leader: number): Promise<void> {
+  const isThere = () => {
+    try {
+      return process.kill(-leader, 0);
+    } catch {
+      return false;
+    }
+  };
+  while (isThere()) await new Promise((resolve) => setImmediate(resolve));
+}
+
+describe('lanes of tests', () => {
+  it('are summed, each by its last line of totals', async () => {
+    const first = shell('echo "1 passed, 9 failed, 0 skipped"; echo "2 passed, 0 failed, 3 skipped"; echo done');
+    expect(await sumOf(first, shell('echo "5 passed, 0 failed"'))).to.equal('7 passed, 0 failed, 3 skipped');
+  });
+
+  it('take no words around totals for totals', async () => {
+    expect(await sumOf(shell('echo "all 2 passed, 0 failed, 3 skipped"'))).to.equal('0 passed, 1 failed, 0 skipped');
+  });
+
+  it('fail when the command ends badly though no test failed', async () => {
+    expect(await sumOf(shell('echo "2 passed, 0 failed, 0 skipped"; exit 3'))).to.equal(
+      '2 passed, 1 failed, 0 skipped',
+    );
+  });
+
+  it('fail when the command says nothing, dies or does not exist', async () => {
+    const sum = await sumOf(shell('true'), shell('kill -9 $$'), { command: ['/no/such/program'] });
+    expect(sum).to.equal('0 passed, 3 failed, 0 skipped');
+  });
+
+  it('count as one test by exit status when they are a single check', async () => {
+    const sum = await sumOf({ ...shell('exit 0'), single: true }, { ...shell('exit 1'), single: true });
+    expect(sum).to.equal('1 passed, 1 failed, 0 skipped');
+  });
+
+  it('are ended, with all that they started, when their time is up', async () => {
+    const lane = { name: 'slow', ...shell('echo $$; sleep 1000 & sleep 1000'), minutes: 0.005 };
+    const output = await outputOf(start([lane]));
+    expect(output).to.include('SUM 0 passed, 1 failed, 0 skipped').and.to.include('over its time');
+    await groupIsGone(Number(/^(\d+)$/m.exec(output)?.[1]));
+  });
+
+  it('are ended when the run is told to end, and none after them starts', async () => {
+    const lanes = [shell('echo $$; echo ready; sleep 1000 & sleep 1000'), shell('echo not me')];
+    const child = start(lanes.map((lane, at) => ({ name: `lane ${at}`, minutes: 1, ...lane })));
+    child.stdout?.on('data', (text: Buffer) => {
+      if (/^ready$/m.test(text.toString())) child.kill('SIGINT');
+    });
+    const output = await outputOf(child);
+    expect(child.exitCode).to.equal(130);
+    expect(output).not.to.include('not me');
+    await groupIsGone(Number(/^(\d+)$/m.exec(output)?.[1]));
+  });
+});
