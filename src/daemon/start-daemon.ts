@@ -169,7 +169,8 @@ async function serve({ settings, clock, log }: DaemonParts, serving: Serving, si
     services: [networkService(forwarder, log), monitorConnections(forwarder), health.service()],
     clock,
     log,
-    signal: AbortSignal.any([running, signal]),
+    // Not the signal that asks for an end: running calls may finish, and the registry has to be told first.
+    signal: running,
   });
   teardown.add('listener', (deadline) => listener.stop(deadline));
   log.info('phase: listening', { url: listener.url });
