@@ -1,0 +1,113 @@
+import type { Namespaces } from '../../src/ports/links.js';
+import type { PciBus, Provisioning } from '../../src/ports/pci-bus.js';
+import { Background } from './background.js';
+import { FaultPlan } from './fault-plan.js';
+import { NamespaceRegistry } from './namespace-registry.js';
+import { NetdevMaker } from './netdev-maker.js';
+import { Others } from './others.js';
+import type { PfOptions } from './pci-function.js';
+import { PciTree } from './pci-tree.js';
+import { SimProcess } from './process.js';
+import { snapshotText } from './snapshot.js';
+import { inOrder, type Turn } from './turn.js';
+
+/** What a simulated node is made of. */
+export interface SimNodeOptions {
+  readonly pfs?: readonly PfOptions[];
+  /** Registered besides the PFs' and VFs' own; `vfio-pci` unless given. */
+  readonly drivers?: readonly string[];
+  /** VFs whose netdevs do not tell the function behind them, as where virtual links stand for them. */
+  readonly simulatedVfs?: boolean;
+  /** A kernel before 6.2. */
+  readonly renameNeedsDown?: boolean;
+  /** Who deals out the turns; in order unless given. */
+  readonly turn?: Turn;
+}
+
+/**
+ * A node in memory: one state, and one face for each port, so that the parts react to each other as those of the
+ * kernel do. It refuses what it does not model. Every port call takes a turn and can be made to fail, hang or crash.
+ */
+export class SimNode {
+  /** All calls so far, and which of them go wrong. */
+  readonly faults = new FaultPlan();
+  /** What everybody else does on the node. */
+  readonly others: Others;
+  readonly #turn: Turn;
+  readonly #background: Background;
+  readonly #registry: NamespaceRegistry;
+  readonly #tree: PciTree;
+  #process: SimProcess;
+  #crashes = 0;
+
+  constructor(options: SimNodeOptions = {}) {
+    const { pfs = [], drivers = ['vfio-pci'], simulatedVfs = false, renameNeedsDown = false, turn = inOrder } = options;
+    this.#turn = turn;
+    this.#background = new Background(turn);
+    this.#registry = new NamespaceRegistry(this.#background);
+    const { home } = this.#registry;
+    const maker = new NetdevMaker({ home, background: this.#background, simulatedVfs, renameNeedsDown });
+    this.#tree = new PciTree(maker, drivers);
+    this.others = new Others(this.#registry, this.#tree, maker);
+    for (const pf of pfs) this.#tree.plug(pf);
+    this.#process = this.#start();
+  }
+
+  get bus(): PciBus {
+    return this.#process.bus;
+  }
+
+  get provisioning(): Provisioning {
+    return this.#process.provisioning;
+  }
+
+  get namespaces(): Namespaces {
+    return this.#process.namespaces;
+  }
+
+  /** How often the process has crashed. */
+  get crashes(): number {
+    return this.#crashes;
+  }
+
+  /** Namespaces that the process keeps open, home apart: what is left after a test is a leak. */
+  openHandles(): number {
+    return this.#process.openHandles;
+  }
+
+  /** A new network namespace with a client in it, behind this path (`/sim/ns/a`). */
+  addNamespace(path: string): string {
+    this.#registry.create(path);
+    return path;
+  }
+
+  /** The client ends: its namespace does too, as soon as nobody else has it open. See {@link settled}. */
+  killNamespace(path: string): void {
+    this.#registry.kill(path);
+  }
+
+  /**
+   * The process ends without a word: its calls never return, its descriptors close. The ports of this node are those of
+   * its successor from now on.
+   */
+  crash(): void {
+    this.#process.end();
+    this.#crashes += 1;
+    this.#process = this.#start();
+  }
+
+  /** Resolves when the kernel has done what it does by itself: ended namespaces, registered netdevs. */
+  settled(): Promise<void> {
+    return this.#background.settled();
+  }
+
+  /** The whole state as text, sorted: equal texts mean equal nodes. */
+  snapshot(): string {
+    return snapshotText(this.#tree.pfs, [this.#registry.home, ...this.#registry.all]);
+  }
+
+  #start(): SimProcess {
+    const gate = { plan: this.faults, turn: this.#turn, crash: () => this.crash() };
+    return new SimProcess(gate, this.#registry, this.#tree);
+  }
+}

@@ -1,0 +1,60 @@
+import type { PciAddress } from '../../src/ports/pci-address.js';
+import type { FunctionFacts, FunctionNetdev, PciBus } from '../../src/ports/pci-bus.js';
+import type { CallGate } from './call-gate.js';
+import type { Netdev } from './netdev.js';
+import type { SimPf, SimVf } from './pci-function.js';
+import type { PciTree } from './pci-tree.js';
+
+/** {@link PciBus} of one process. */
+export class PciBusFace implements PciBus {
+  readonly #gate: CallGate;
+  readonly #tree: PciTree;
+
+  constructor(gate: CallGate, tree: PciTree) {
+    this.#gate = gate;
+    this.#tree = tree;
+  }
+
+  facts(address: PciAddress): Promise<FunctionFacts> {
+    return this.#gate.call(`pci.facts ${address}`, undefined, () => factsOf(this.#tree.function(address)));
+  }
+
+  virtualFunctions(physicalFunction: PciAddress): Promise<readonly PciAddress[]> {
+    return this.#gate.call(`pci.virtualFunctions ${physicalFunction}`, undefined, () => {
+      const found = this.#tree.function(physicalFunction);
+      return found.kind === 'pf' ? found.vfs.map((vf) => vf.address) : [];
+    });
+  }
+
+  bind(address: PciAddress, driver: string, signal: AbortSignal): Promise<void> {
+    return this.#gate.call(`pci.bind ${address} ${driver}`, signal, () =>
+      this.#tree.bind(this.#tree.vf(address), driver, signal),
+    );
+  }
+
+  unbind(address: PciAddress, signal: AbortSignal): Promise<void> {
+    return this.#gate.call(`pci.unbind ${address}`, signal, () => this.#tree.unbind(this.#tree.vf(address), signal));
+  }
+
+  hasDriver(driver: string): Promise<boolean> {
+    return this.#gate.call(`pci.hasDriver ${driver}`, undefined, () => this.#tree.hasDriver(driver));
+  }
+}
+
+function factsOf(it: SimPf | SimVf): FunctionFacts {
+  const pf = it.kind === 'pf' ? it : it.pf;
+  const netdevs = it.kind === 'pf' ? it.netdevs : it.netdev === undefined ? [] : [it.netdev];
+  const { numaNode } = pf.options;
+  return {
+    address: it.address,
+    netdevs: netdevs.filter((netdev) => netdev.namespace.path === 'home').map(functionNetdev),
+    ...(it.driver !== undefined && { driver: it.driver }),
+    ...(it.iommuGroup !== undefined && { iommuGroup: it.iommuGroup }),
+    ...(numaNode !== undefined && { numaNode }),
+    ...(it.kind === 'vf' && { physicalFunction: pf.address }),
+  };
+}
+
+function functionNetdev({ name, origin }: Netdev): FunctionNetdev {
+  return { name, devPort: 0, ...origin.port };
+}

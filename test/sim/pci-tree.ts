@@ -1,0 +1,124 @@
+import { ForwarderError } from '../../src/ports/error.js';
+import { type PciAddress, parsePciAddress } from '../../src/ports/pci-address.js';
+import { plainDriver } from './driver-quirks.js';
+import type { NetdevMaker } from './netdev-maker.js';
+import { initialVfSettings, type PfOptions, type SimPf, type SimVf, vfAddress } from './pci-function.js';
+
+/** Drivers that hand a function to a process; the kernel makes no netdev for it. */
+const userspaceDrivers: readonly string[] = ['vfio-pci', 'uio_pci_generic'];
+
+/** The PCI functions of the node and the drivers that hold them. */
+export class PciTree {
+  readonly #makes: NetdevMaker;
+  readonly #drivers: Set<string>;
+  readonly #functions = new Map<string, SimPf | SimVf>();
+  #groups = 0;
+
+  /** @param drivers registered besides those of the PFs that are plugged in */
+  constructor(makes: NetdevMaker, drivers: readonly string[]) {
+    this.#makes = makes;
+    this.#drivers = new Set(drivers);
+  }
+
+  get pfs(): readonly SimPf[] {
+    return [...this.#functions.values()].filter((it) => it.kind === 'pf');
+  }
+
+  /** Plugs in a PF, bound to its driver, with as many VFs as it begins with. */
+  plug(options: PfOptions): void {
+    const { driver = 'igb', vfDriver = 'igbvf', vfs = 0, iommu } = options;
+    const pf: SimPf = {
+      kind: 'pf',
+      address: parsePciAddress(options.address),
+      options,
+      quirks: options.quirks ?? plainDriver,
+      driver,
+      vfDriver,
+      totalVfs: options.totalVfs ?? Math.max(vfs, 8),
+      vfs: [],
+      netdevs: [],
+      ...(iommu !== 'none' && { iommuGroup: this.#nextGroup() }),
+    };
+    this.#drivers.add(driver).add(vfDriver);
+    this.#functions.set(pf.address, pf);
+    this.#makes.ofPf(pf, options.name);
+    if (vfs > 0) this.createVfs(pf, vfs);
+  }
+
+  hasDriver(driver: string): boolean {
+    return this.#drivers.has(driver);
+  }
+
+  /** @throws ForwarderError `not-found` */
+  function(address: PciAddress): SimPf | SimVf {
+    const found = this.#functions.get(address);
+    if (found === undefined) throw new ForwarderError('not-found', `there is no PCI function ${address}`);
+    return found;
+  }
+
+  /** @throws ForwarderError `not-found`; `refused` for a PF */
+  vf(address: PciAddress): SimVf {
+    const found = this.function(address);
+    if (found.kind === 'vf') return found;
+    throw new ForwarderError('refused', `the driver of ${address} is not changed: it is a physical function`);
+  }
+
+  /** As a write to `sriov_numvfs`; the caller has checked the number. */
+  createVfs(pf: SimPf, count: number): void {
+    const { iommu = 'isolated', autoprobe = true } = pf.options;
+    const shared = iommu === 'with-pf' ? pf.iommuGroup : iommu === 'vfs-together' ? this.#nextGroup() : undefined;
+    for (let n = 0; n < count; n += 1) {
+      const address = vfAddress(pf.address, n);
+      const group = iommu === 'none' ? undefined : (shared ?? this.#nextGroup());
+      const grouped = group === undefined ? {} : { iommuGroup: group };
+      const vf: SimVf = { kind: 'vf', address, pf, settings: initialVfSettings, ...grouped };
+      pf.vfs.push(vf);
+      this.#functions.set(address, vf);
+      if (autoprobe) this.#probe(vf, pf.vfDriver);
+    }
+  }
+
+  /** Binds over `driver_override`. @throws ForwarderError `not-found`, `unsupported`; the VF keeps what it had */
+  async bind(vf: SimVf, driver: string, signal: AbortSignal): Promise<void> {
+    if (vf.driver === driver) return;
+    if (!this.hasDriver(driver)) {
+      throw new ForwarderError('not-found', `driver ${driver} is not registered: load its module (modprobe ${driver})`);
+    }
+    if (!userspaceDrivers.includes(driver) && driver !== vf.pf.vfDriver) {
+      throw new ForwarderError('unsupported', `${driver} does not take ${vf.address}`);
+    }
+    if (driver === 'vfio-pci' && vf.iommuGroup === undefined) {
+      throw new ForwarderError('unsupported', `vfio-pci refused ${vf.address}: is the IOMMU on?`);
+    }
+    await this.unbind(vf, signal);
+    this.#probe(vf, driver);
+  }
+
+  /** Waits while a process has the device open, for as long as the signal lets it. */
+  async unbind(vf: SimVf, signal: AbortSignal): Promise<void> {
+    if (vf.inUse !== undefined) await releasedOr(vf.inUse, signal);
+    vf.driver = undefined;
+    this.#makes.removeOfVf(vf);
+  }
+
+  #probe(vf: SimVf, driver: string): void {
+    vf.driver = driver;
+    if (driver === vf.pf.vfDriver) this.#makes.ofVf(vf);
+  }
+
+  #nextGroup(): number {
+    this.#groups += 1;
+    return this.#groups;
+  }
+}
+
+function releasedOr(released: Promise<void>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const left = () => reject(signal.reason);
+    signal.addEventListener('abort', left, { once: true });
+    void released.then(() => {
+      signal.removeEventListener('abort', left);
+      resolve();
+    });
+  });
+}
