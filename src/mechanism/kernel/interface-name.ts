@@ -19,6 +19,7 @@ function brokenRule(name: string): string | undefined {
   const bytes = new TextEncoder().encode(name).length;
   if (bytes > longest) return `is ${bytes} bytes long: the kernel takes at most ${longest}`;
   if (name === '.' || name === '..') return 'is reserved';
+  if (name.includes('%')) return 'contains "%": the kernel would put a number there (dev_alloc_name)';
   // biome-ignore lint/suspicious/noControlCharactersInRegex: the kernel forbids exactly these (isspace, NUL)
   const bad = /[/:\s\u0000-\u001f\u007f]/.exec(name);
   if (bad !== null)
