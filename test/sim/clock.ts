@@ -56,13 +56,13 @@ export class SimClock implements Clock {
    */
   async advanceUntil<T>(promise: Promise<T>, limit = 3_600_000): Promise<T> {
     const end = this.#now + limit;
-    let settled = false;
+    const state = { settled: false };
     const done = () => {
-      settled = true;
+      state.settled = true;
     };
     promise.then(done, done);
     await wokenRan();
-    while (!settled) {
+    while (!state.settled) {
       const timer = this.#next(end);
       if (timer === undefined) throw new Error(`still pending at ${this.#now} ms, and no timer rings before ${end} ms`);
       this.#ring(timer);

@@ -8,8 +8,10 @@ export interface DriverQuirks {
   readonly guardsMac: boolean;
   /** The PF shows the MAC that the VF has where none was set for it. */
   readonly showsVfMac: boolean;
-  /** Settings that the PF driver does not know. */
+  /** Settings that the PF driver does not know; `vlanProtocol` stands for any but 802.1q. */
   readonly unsupported: readonly (keyof VfSettings)[];
+  /** Whether it can guarantee a VF a rate. */
+  readonly minTxRates: boolean;
   /** The VF driver registers its netdev some time after it was bound. */
   readonly lateNetdev: boolean;
   readonly maxMtu: number;
@@ -21,6 +23,7 @@ export const plainDriver: DriverQuirks = {
   guardsMac: false,
   showsVfMac: false,
   unsupported: [],
+  minTxRates: true,
   lateNetdev: false,
   maxMtu: 9216,
 };
@@ -30,7 +33,8 @@ export const igb: DriverQuirks = {
   adminMac: 'after-rebind',
   guardsMac: true,
   showsVfMac: true,
-  unsupported: ['linkState', 'minTxRate', 'vlanProtocol'],
+  unsupported: ['linkState', 'vlanProtocol'],
+  minTxRates: false,
   lateNetdev: false,
   maxMtu: 9216,
 };

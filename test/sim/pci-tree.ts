@@ -1,4 +1,4 @@
-import { ForwarderError } from '../../src/ports/error.js';
+import { ForwarderError, toForwarderError } from '../../src/ports/error.js';
 import { type PciAddress, parsePciAddress } from '../../src/ports/pci-address.js';
 import { plainDriver } from './driver-quirks.js';
 import type { NetdevMaker } from './netdev-maker.js';
@@ -79,8 +79,29 @@ export class PciTree {
   }
 
   /** Binds over `driver_override`. @throws ForwarderError `not-found`, `unsupported`; the VF keeps what it had */
-  async bind(vf: SimVf, driver: string, signal: AbortSignal): Promise<void> {
+  bind(vf: SimVf, driver: string, signal: AbortSignal): void | Promise<void> {
     if (vf.driver === driver) return;
+    this.#requireTaker(vf, driver);
+    const unbound = this.unbind(vf, signal);
+    if (unbound !== undefined) return unbound.then(() => this.#probe(vf, driver));
+    this.#probe(vf, driver);
+  }
+
+  /**
+   * Unbinds at once, or when no process has the device open any more. The signal frees the caller from that wait; the
+   * kernel goes on waiting and unbinds in the end all the same.
+   */
+  unbind(vf: SimVf, signal: AbortSignal): void | Promise<void> {
+    if (vf.inUse !== undefined) {
+      return before(
+        vf.inUse.then(() => this.#release(vf)),
+        signal,
+      );
+    }
+    this.#release(vf);
+  }
+
+  #requireTaker(vf: SimVf, driver: string): void {
     if (!this.hasDriver(driver)) {
       throw new ForwarderError('not-found', `driver ${driver} is not registered: load its module (modprobe ${driver})`);
     }
@@ -90,13 +111,9 @@ export class PciTree {
     if (driver === 'vfio-pci' && vf.iommuGroup === undefined) {
       throw new ForwarderError('unsupported', `vfio-pci refused ${vf.address}: is the IOMMU on?`);
     }
-    await this.unbind(vf, signal);
-    this.#probe(vf, driver);
   }
 
-  /** Waits while a process has the device open, for as long as the signal lets it. */
-  async unbind(vf: SimVf, signal: AbortSignal): Promise<void> {
-    if (vf.inUse !== undefined) await releasedOr(vf.inUse, signal);
+  #release(vf: SimVf): void {
     vf.driver = undefined;
     this.#makes.removeOfVf(vf);
   }
@@ -112,13 +129,11 @@ export class PciTree {
   }
 }
 
-function releasedOr(released: Promise<void>, signal: AbortSignal): Promise<void> {
+/** The outcome of the work, unless the signal fires first. */
+function before(work: Promise<void>, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
-    const left = () => reject(signal.reason);
+    const left = () => reject(toForwarderError(signal.reason));
     signal.addEventListener('abort', left, { once: true });
-    void released.then(() => {
-      signal.removeEventListener('abort', left);
-      resolve();
-    });
+    void work.then(resolve).finally(() => signal.removeEventListener('abort', left));
   });
 }

@@ -48,13 +48,13 @@ export function checkVfChange(change: Change): void {
  * @throws ForwarderError `unsupported`, `invalid`
  */
 export function changeVf(vf: SimVf, change: Change): void {
-  const { mac, vlan, spoofCheck, linkState, trust } = change;
+  const { mac, vlan, minTxRate, spoofCheck, linkState, trust } = change;
   if (mac !== undefined) setAdminMac(vf, mac);
   if (vlan !== undefined) setVlan(vf, { vlan, qos: change.qos ?? 0, vlanProtocol: change.vlanProtocol ?? '802.1q' });
-  if (change.minTxRate !== undefined) setRates(vf, change);
-  for (const part of [{ spoofCheck }, { linkState }, { trust }] satisfies { [K in keyof VfSettings]?: unknown }[]) {
-    set(vf, part as Change);
-  }
+  if (minTxRate !== undefined) setRates(vf, { minTxRate, maxTxRate: change.maxTxRate ?? 0 });
+  if (spoofCheck !== undefined) set(vf, { spoofCheck });
+  if (linkState !== undefined) set(vf, { linkState });
+  if (trust !== undefined) set(vf, { trust });
 }
 
 function setAdminMac(vf: SimVf, mac: Mac): void {
@@ -65,22 +65,27 @@ function setAdminMac(vf: SimVf, mac: Mac): void {
   if (vf.pf.quirks.adminMac === 'at-once' && mac !== noMac && vf.netdev !== undefined) setMac(vf.netdev, mac);
 }
 
-function setVlan(vf: SimVf, tag: Pick<VfSettings, 'vlan' | 'qos' | 'vlanProtocol'>): void {
-  const { vlanProtocol, ...plain } = tag;
-  set(vf, vlanProtocol === '802.1q' ? plain : tag);
-  vf.settings = { ...vf.settings, vlanProtocol };
+/** Only another protocol than the usual one is a setting of its own to the driver. */
+function setVlan(vf: SimVf, { vlanProtocol, ...tag }: Pick<VfSettings, 'vlan' | 'qos' | 'vlanProtocol'>): void {
+  if (vlanProtocol !== '802.1q') requireKnown(vf, { vlanProtocol });
+  requireKnown(vf, tag);
+  vf.settings = { ...vf.settings, ...tag, vlanProtocol };
 }
 
-function setRates(vf: SimVf, { minTxRate = 0, maxTxRate = 0 }: Change): void {
-  set(vf, minTxRate === 0 ? { maxTxRate } : { minTxRate, maxTxRate });
-  vf.settings = { ...vf.settings, minTxRate };
+function setRates(vf: SimVf, rates: Pick<VfSettings, 'minTxRate' | 'maxTxRate'>): void {
+  if (rates.minTxRate !== 0 && !vf.pf.quirks.minTxRates) {
+    throw new ForwarderError('invalid', `${vf.pf.driver} takes no minTxRate but 0, not ${rates.minTxRate}`);
+  }
+  set(vf, rates);
 }
 
 function set(vf: SimVf, part: Change): void {
-  const given = Object.entries(part).filter(([, value]) => value !== undefined);
-  const refused = given.find(([name]) => vf.pf.quirks.unsupported.includes(name as keyof VfSettings));
-  if (refused !== undefined) {
-    throw new ForwarderError('unsupported', `${vf.pf.driver} does not know ${refused[0]} of VF ${vf.address}`);
-  }
-  vf.settings = { ...vf.settings, ...Object.fromEntries(given) };
+  requireKnown(vf, part);
+  vf.settings = { ...vf.settings, ...part };
+}
+
+function requireKnown(vf: SimVf, part: Change): void {
+  const unknown = vf.pf.quirks.unsupported.find((name) => name in part);
+  if (unknown === undefined) return;
+  throw new ForwarderError('unsupported', `${vf.pf.driver} does not know ${unknown} of VF ${vf.address}`);
 }
