@@ -1,5 +1,4 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { status } from '@grpc/grpc-js';
@@ -8,6 +7,7 @@ import { SimulatedKubelet } from '../../simulation/kubelet/simulated-kubelet.js'
 import { PodResources } from '../../src/deviceplugin/pod-resources.js';
 import { FastClock } from './fast-clock.js';
 import { ModelOffer } from './model-offer.js';
+import { MuteSocket } from './mute-socket.js';
 import { PluginRig } from './plugin-rig.js';
 
 const NAME = 'service.domain.1/10G';
@@ -84,12 +84,8 @@ describe('asking kubelet which pod holds which token', () => {
     it('gives up on a socket that accepts connections and never speaks', async () => {
       await kubelet.start();
       await kubelet.stop();
-      const open = new Set<Socket>();
-      const mute: Server = createServer((socket) => open.add(socket));
-      await new Promise<void>((resolve) => mute.listen(join(path, 'p', 'kubelet.sock'), resolve));
+      await using _mute = await MuteSocket.listen(join(path, 'p', 'kubelet.sock'));
       const error = await failure();
-      for (const socket of open) socket.destroy();
-      await new Promise((resolve) => mute.close(resolve));
       expect(error).to.include({ kind: 'timed-out' });
     });
 

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { chmod, readdir, rename, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { ModelOffer } from './model-offer.js';
+import { MuteSocket } from './mute-socket.js';
 import { PluginRig } from './plugin-rig.js';
 
 const NAME = 'service.domain.1/10G';
@@ -89,13 +89,11 @@ describe('a plugin registering with kubelet', () => {
 
   it('leaves a kubelet whose socket is replaced by rename, although its stream is still open', async () => {
     await started();
-    const next = createServer((socket) => socket.destroy());
     const socket = join(rig.devicePluginPath, 'kubelet.sock');
-    await new Promise<void>((resolve) => next.listen(`${socket}.next`, resolve));
+    await using _next = await MuteSocket.listen(`${socket}.next`);
     await rename(`${socket}.next`, socket);
     await rig.until(() => rig.kubelet.streams === 0);
     expect(rig.log.lines.join('\n')).to.contain('kubelet has been restarted');
-    await new Promise((resolve) => next.close(resolve));
   });
 
   it('registers again when kubelet ends the stream and lives on', async () => {
@@ -164,10 +162,9 @@ describe('a plugin registering with kubelet', () => {
 
   it('removes the socket that a killed run left behind', async () => {
     await rig.kubelet.start();
-    const dead = createServer();
-    await new Promise<void>((resolve) => dead.listen(`${rig.socketOf(NAME)}.dead`, resolve));
+    const dead = await MuteSocket.listen(`${rig.socketOf(NAME)}.dead`);
     await rename(`${rig.socketOf(NAME)}.dead`, rig.socketOf(NAME));
-    await new Promise((resolve) => dead.close(resolve));
+    await dead[Symbol.asyncDispose]();
     expect(existsSync(rig.socketOf(NAME))).to.equal(true);
     await rig.startPlugin(new ModelOffer({ [NAME]: 1 }));
     await rig.allocatable(NAME, 1);
@@ -175,11 +172,11 @@ describe('a plugin registering with kubelet', () => {
 
   it('does not take the socket of another process that still serves there, and follows when that goes', async () => {
     await rig.kubelet.start();
-    const other = createServer();
-    await new Promise<void>((resolve) => other.listen(rig.socketOf(NAME), resolve));
-    await rig.startPlugin(new ModelOffer({ [NAME]: 1 }));
-    await rig.until(() => rig.log.lines.some((line) => line.includes('another process listens on')));
-    await new Promise((resolve) => other.close(resolve));
+    {
+      await using _other = await MuteSocket.listen(rig.socketOf(NAME));
+      await rig.startPlugin(new ModelOffer({ [NAME]: 1 }));
+      await rig.until(() => rig.log.lines.some((line) => line.includes('another process listens on')));
+    }
     await rig.allocatable(NAME, 1);
   });
 
