@@ -7,7 +7,8 @@ import type { SimNamespace } from './network-namespace.js';
 /**
  * Adds one canonical object as the kernel would, given what its netdev is like at this moment.
  *
- * @throws ForwarderError `not-found` (no such link), `refused` (it is down), `denied` and `invalid` (no IPv6 on it), `exists`
+ * @throws ForwarderError `not-found` (no such link), `refused` (it is down), `denied`, `invalid` and
+ * again `not-found` (no IPv6 on it), `exists`
  */
 export function addIpObject(namespace: SimNamespace, object: IpObject): void {
   if (object.kind !== 'rule') checkNetdev(namespace, object);
@@ -22,7 +23,8 @@ function checkNetdev(namespace: SimNamespace, object: Exclude<IpObject, IpRule>)
   }
   if (familyOf(object) === 4 || namespace.usesIpv6(netdev)) return;
   if (hasIpv6(netdev)) throw new ForwarderError('denied', `cannot ${attempt}: IPv6 is switched off`);
-  throw new ForwarderError('invalid', `cannot ${attempt}: an MTU of ${netdev.mtu} leaves no IPv6`);
+  const kind = object.kind === 'route' ? 'not-found' : 'invalid';
+  throw new ForwarderError(kind, `cannot ${attempt}: an MTU of ${netdev.mtu} leaves no IPv6`);
 }
 
 /** Switches IPv6 on where IPv6 addresses shall go, as the port's real side does for clusters that switch it off. */

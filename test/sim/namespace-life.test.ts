@@ -140,4 +140,14 @@ describe('the life of a simulated namespace', () => {
     await failing('exists', enter());
     expect(node.snapshot()).to.include(`namespace /sim/ns/a\n  eth0 of ${vf0}`);
   });
+
+  it('refuses to rename a link that is up on kernels before 6.2', async () => {
+    const old = new SimNode({ renameNeedsDown: true });
+    old.others.addLink('home', 'vf0');
+    const { home } = old.namespaces;
+    const { index } = await linkOf(home, 'vf0');
+    await home.links.change(index, { up: true }, never);
+    await failing('busy', home.links.change(index, { name: 'vf1' }, never));
+    await home.links.change(index, { up: false, name: 'vf1' }, never);
+  });
 });

@@ -1,5 +1,8 @@
 import { describeAddressingContract } from '../contract/addressing.contract.js';
+import { describeLinkStateContract } from '../contract/link-state.contract.js';
 import { describeLinksContract } from '../contract/links.contract.js';
+import { kernelHarness } from '../link/kernel-harness.js';
+import { whyNoKernel } from '../link/own-network.js';
 import { igb, plainDriver } from './driver-quirks.js';
 import { simNetworkHarness } from './network-harness.js';
 
@@ -7,4 +10,8 @@ for (const [name, quirks] of Object.entries({ plainDriver, igb })) {
   const suite = { name: `SimNode (${name})`, create: () => simNetworkHarness(quirks) };
   describeLinksContract(suite);
   describeAddressingContract(suite);
+  describeLinkStateContract(suite);
 }
+
+// The reality that the simulation imitates.
+describeLinkStateContract({ name: 'the running kernel', create: kernelHarness, skip: whyNoKernel() });
