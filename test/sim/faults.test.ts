@@ -77,6 +77,7 @@ describe('calls to a simulated node', () => {
     expect(() => node.namespaces.open('/sim/ns/a')).to.throw('made to fail');
     node.faults.failNext('namespaces.open', 'after');
     expect(() => node.namespaces.open('/sim/ns/a')).to.throw('made to fail');
+    expect(node.openHandles()).to.equal(0);
   });
 
   it('fail as often as wanted, and tell whether a plan was met', async () => {

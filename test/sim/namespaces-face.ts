@@ -28,12 +28,19 @@ export class NamespacesFace implements Namespaces {
   }
 
   open(path: string): NetNamespace {
-    return this.#gate.callNow(`namespaces.open ${path}`, () => {
-      const namespace = this.#registry.resolve(path);
-      const handle = this.#handle(namespace, (closed) => this.#close(closed));
-      this.#open.set(handle, this.#registry.hold(namespace));
-      return handle;
-    });
+    let handle: NamespaceHandle | undefined;
+    try {
+      return this.#gate.callNow(`namespaces.open ${path}`, () => {
+        const namespace = this.#registry.resolve(path);
+        handle = this.#handle(namespace, (closed) => this.#close(closed));
+        this.#open.set(handle, this.#registry.hold(namespace));
+        return handle;
+      });
+    } catch (error) {
+      // An opening that fails leaves no descriptor, whenever it fails: nobody could close it.
+      handle?.[Symbol.dispose]();
+      throw error;
+    }
   }
 
   /** What the kernel does with the descriptors of a process that ends. */
