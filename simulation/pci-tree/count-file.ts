@@ -32,6 +32,7 @@ async function react(file: string, count: WatchedCount): Promise<void> {
   try {
     await count.set(parseCount(text.split('\n')[0] ?? ''));
   } catch {
-    await writeFile(file, `${count.current()}\n`);
+    const overwritten = (await readFile(file, 'utf8')) !== text;
+    if (!overwritten) await writeFile(file, `${count.current()}\n`);
   }
 }

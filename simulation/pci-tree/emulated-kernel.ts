@@ -84,7 +84,7 @@ export class EmulatedKernel {
     await this.#locked(device, () => this.#autoprobe(device));
   }
 
-  /** `sriov_numvfs` */
+  /** `sriov_numvfs`, whose text is left to the writer: it may hold the next number already. */
   async setVfCount(address: string, count: number): Promise<void> {
     const pf = this.#pf(address);
     await this.#locked(pf.device, async () => {
@@ -96,7 +96,6 @@ export class EmulatedKernel {
       await this.#parts.faults.meet('set-vf-count', pf.device.fn.address);
       if (count === 0) await this.#removeVfs(pf);
       else await this.#addVfs(pf, count);
-      await this.#parts.folders.setAttribute(pf.device.fn.address, 'sriov_numvfs', `${pf.vfs.length}`);
     });
   }
 

@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { relative } from 'node:path';
+import { parsePciAddress } from '../../src/ports/pci-address.js';
 import type { EmulatedKernel } from './emulated-kernel.js';
 import { KernelRefusal } from './kernel-refusal.js';
 import type { TreeFolders } from './tree-folders.js';
@@ -37,9 +38,14 @@ export class KernelWrites {
     const [, , kind, owner = '', attribute] = path.split('/');
     if (kind === 'drivers_probe') return await this.#kernel.probe(value);
     if (kind === 'drivers') return await this.#perDriver(owner, attribute, value);
-    if (attribute === 'sriov_numvfs') return await this.#kernel.setVfCount(owner, parseCount(value));
+    if (attribute === 'sriov_numvfs') return await this.#setVfCount(owner, value);
     if (attribute !== 'driver_override') throw new KernelRefusal('EACCES', `${path} is not for writing`);
     await writeFile(file, text, { flag: 'r+' });
+  }
+
+  async #setVfCount(pf: string, value: string): Promise<void> {
+    await this.#kernel.setVfCount(pf, parseCount(value));
+    await this.#folders.setAttribute(parsePciAddress(pf), 'sriov_numvfs', `${this.#kernel.vfCount(pf)}`);
   }
 
   async #perDriver(driver: string, attribute: string | undefined, address: string): Promise<void> {
