@@ -3,6 +3,7 @@ import { ForwarderError } from '../../src/ports/error.js';
 import { type PciAddress, parsePciAddress } from '../../src/ports/pci-address.js';
 import type { PciBus, Provisioning } from '../../src/ports/pci-bus.js';
 import { failureOf } from '../pci/failure.js';
+import { until } from '../pci/until.js';
 
 /** A node to hold the contract to: one PF with at least two VFs, all bound to their kernel driver and at home. */
 export interface PciBusSubject extends AsyncDisposable {
@@ -183,8 +184,4 @@ export function pciBusContract(
       expect(await subject.bus.virtualFunctions(subject.physicalFunction)).to.deep.equal(before);
     });
   });
-}
-
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 10));
 }
