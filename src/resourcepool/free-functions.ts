@@ -3,7 +3,8 @@ import { type Inventory, type Lot, type PhysicalFunction, rankOfLot, type Virtua
 import { canServe, pin, type Shelf, shelfOf, unpin } from './iommu-group.js';
 import { OrderedHeap } from './ordered-heap.js';
 
-type NameShelves = Readonly<Record<Shelf, OrderedHeap<PhysicalFunction>>>;
+/** The PFs that compete for the claims under a name, per shelf. */
+type Rivals = Readonly<Record<Shelf, OrderedHeap<PhysicalFunction>>>;
 
 const shelves: readonly Shelf[] = ['kernel', 'vfio-pci', 'undecided', 'kernel-only'];
 
@@ -14,22 +15,22 @@ const preference: Readonly<Record<DriverType, readonly (readonly Shelf[])[]>> = 
 };
 
 /**
- * The free functions, indexed so that the best one for a name and a driver is found, taken and given back in O(log n)
- * for each name of its PF. Three layers of heaps, each ordered by the top of the one below: the functions of a lot by
- * address; the lots of a PF, per shelf, by their lowest free function; and the PFs of a name, per shelf.
+ * The free functions, indexed so that the best one for a name and a driver is found, taken and given back in O(log n).
+ * Three layers of heaps, each ordered by the top of the one below: the functions of a lot by address; the lots of a PF,
+ * per shelf, by their lowest free function; and the PFs that offer a name, per shelf. Names that the same PFs offer
+ * share the last one.
  *
  * Pinning a group and unpinning it moves its lots to another shelf: one step for each PF that the group spans.
  */
 export class FreeFunctions {
   readonly #inventory: Inventory;
-  readonly #byName = new Map<string, NameShelves>();
+  readonly #byName = new Map<string, Rivals>();
+  readonly #byPhysicalFunction = new Map<PhysicalFunction, ReadonlySet<Rivals>>();
 
   /** Starts with every function of the inventory free. */
   constructor(inventory: Inventory) {
     this.#inventory = inventory;
-    for (const name of inventory.physicalFunctions.flatMap((pf) => pf.names)) {
-      if (!this.#byName.has(name)) this.#byName.set(name, createNameShelves());
-    }
+    this.#pitRivals(inventory.physicalFunctions);
     for (const vf of inventory.functions.values()) this.put(vf);
   }
 
@@ -38,10 +39,10 @@ export class FreeFunctions {
    * functions, (c) with the lowest address. Undefined when no group allows the driver.
    */
   choose(name: string, driver: DriverType): VirtualFunction | undefined {
-    const byShelf = this.#byName.get(name);
-    if (byShelf === undefined) return undefined;
+    const rivals = this.#byName.get(name);
+    if (rivals === undefined) return undefined;
     for (const equallyGood of preference[driver]) {
-      const [best] = equallyGood.flatMap((shelf) => bestOf(byShelf, shelf)).sort(compareCandidates);
+      const [best] = equallyGood.flatMap((shelf) => bestOf(rivals, shelf)).sort(compareCandidates);
       if (best !== undefined) return best;
     }
     return undefined;
@@ -104,20 +105,33 @@ export class FreeFunctions {
     if (lot.shelf !== shelf || lot.free.size === 0) pf.shelves[lot.shelf].delete(lot);
     lot.shelf = shelf;
     if (lot.free.size > 0) pf.shelves[shelf].put(lot);
-    for (const name of pf.names) this.#refresh(pf, name);
+    for (const rivals of this.#byPhysicalFunction.get(pf) ?? []) place(pf, rivals);
   }
 
-  #refresh(pf: PhysicalFunction, name: string): void {
-    const byShelf = this.#byName.get(name);
-    if (byShelf === undefined) return;
-    for (const shelf of shelves) {
-      if (pf.shelves[shelf].size === 0) byShelf[shelf].delete(pf);
-      else byShelf[shelf].put(pf);
+  #pitRivals(physicalFunctions: readonly PhysicalFunction[]): void {
+    const byOffering = new Map<string, Rivals>();
+    for (const name of new Set(physicalFunctions.flatMap((pf) => pf.names))) {
+      const offering = physicalFunctions.filter((pf) => pf.names.includes(name));
+      const key = offering.map((pf) => pf.address).join();
+      const rivals = byOffering.get(key) ?? createRivals();
+      byOffering.set(key, rivals);
+      this.#byName.set(name, rivals);
+    }
+    for (const pf of physicalFunctions) {
+      this.#byPhysicalFunction.set(pf, new Set(pf.names.flatMap((name) => this.#byName.get(name) ?? [])));
     }
   }
 }
 
-function createNameShelves(): NameShelves {
+/** Puts the PF among its rivals where it belongs now, on every shelf on which it has free functions. */
+function place(pf: PhysicalFunction, rivals: Rivals): void {
+  for (const shelf of shelves) {
+    if (pf.shelves[shelf].size === 0) rivals[shelf].delete(pf);
+    else rivals[shelf].put(pf);
+  }
+}
+
+function createRivals(): Rivals {
   const heap = (shelf: Shelf) =>
     new OrderedHeap<PhysicalFunction>(
       (a, b) => b.free - a.free || rankOfLot(a.shelves[shelf].first) - rankOfLot(b.shelves[shelf].first),
@@ -130,8 +144,8 @@ function createNameShelves(): NameShelves {
   };
 }
 
-function bestOf(byShelf: NameShelves, shelf: Shelf): VirtualFunction[] {
-  const best = byShelf[shelf].first?.shelves[shelf].first?.free.first;
+function bestOf(rivals: Rivals, shelf: Shelf): VirtualFunction[] {
+  const best = rivals[shelf].first?.shelves[shelf].first?.free.first;
   return best === undefined ? [] : [best];
 }
 

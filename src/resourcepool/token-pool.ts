@@ -1,14 +1,14 @@
 import { ForwarderError } from '../ports/error.js';
 import type { PciAddress } from '../ports/pci-address.js';
-import { OrderedHeap } from './ordered-heap.js';
+import { IndexSet } from './index-set.js';
 import type { Standing, Token } from './token.js';
 import type { TokenId } from './token-id.js';
 
-/** All tokens of one name; the available ones also in the order in which they are closed. */
+/** All tokens of one name, and which of them wait to be claimed or closed, by index. */
 interface TokensOfName {
   readonly all: Token[];
-  readonly free: OrderedHeap<Token>;
-  readonly allocated: OrderedHeap<Token>;
+  readonly free: IndexSet;
+  readonly allocated: IndexSet;
 }
 
 const available: Standing = { kind: 'available' };
@@ -34,7 +34,7 @@ export class TokenPool {
   /** @throws ForwarderError `invalid` when `newTokenId` gives the same id twice */
   constructor(counts: ReadonlyMap<string, number>, newTokenId: () => TokenId) {
     for (const [name, count] of counts) {
-      const tokens = { all: [], free: new OrderedHeap(byIndex), allocated: new OrderedHeap(byIndex) };
+      const tokens = { all: [], free: new IndexSet(count), allocated: new IndexSet(count) };
       this.#byName.set(name, tokens);
       for (let index = 0; index < count; index++) this.#create(tokens, { name, index, id: newTokenId() });
     }
@@ -111,7 +111,7 @@ export class TokenPool {
   /** Takes one token of the name out of circulation, because `by` is no longer to be had: a free one if there is any. */
   closeOne(name: string, by: PciAddress): Token {
     const tokens = this.#byName.get(name);
-    const token = tokens?.free.first ?? tokens?.allocated.first;
+    const token = tokens?.all[tokens.free.first ?? tokens.allocated.first ?? -1];
     if (token === undefined) throw new Error(`bug: function ${by} was free, yet no token of ${name} stood for it`);
     this.#change(token, token.held, { kind: 'closed', function: by });
     return token;
@@ -133,7 +133,7 @@ export class TokenPool {
     const token: Token = { id, name, index, held: false, standing: available };
     this.#byId.set(id, token);
     tokens.all.push(token);
-    tokens.free.put(token);
+    tokens.free.add(index);
   }
 
   #changeEach(tokens: readonly Token[], change: (token: Token) => boolean): boolean {
@@ -143,22 +143,18 @@ export class TokenPool {
   /** The one place where a token's state changes. */
   #change(token: Token, held: boolean, standing: Standing): boolean {
     if (token.held === held && token.standing === standing) return false;
-    this.#circulating(token)?.delete(token);
+    this.#circulating(token)?.delete(token.index);
     token.held = held;
     token.standing = standing;
-    this.#circulating(token)?.put(token);
+    this.#circulating(token)?.add(token.index);
     return true;
   }
 
   /** Where a token waits to be claimed or closed; undefined when it does not. */
-  #circulating({ name, held, standing }: Token): OrderedHeap<Token> | undefined {
+  #circulating({ name, held, standing }: Token): IndexSet | undefined {
     if (standing.kind !== 'available') return undefined;
     return this.#byName.get(name)?.[held ? 'allocated' : 'free'];
   }
-}
-
-function byIndex(a: Token, b: Token): number {
-  return a.index - b.index;
 }
 
 function handOn(standing: Standing): Standing {

@@ -213,6 +213,16 @@ describe('a driver change by the sole owner', () => {
     expect(claim(pool, token)).to.deep.equal(old);
   });
 
+  it('undone after kubelet took the token back leaves nobody new a way in', () => {
+    const { pool, token, old } = crowded();
+    const next = claim(pool, token, anna, 'vfio-pci');
+    pool.free([token]);
+    pool.allocate([token]);
+    pool.release(next.function, anna);
+    expectRefusal(pool, () => claim(pool, token, carl), ['busy', /VF 0000:01:10\.1 is not yet home/]);
+    expect(claim(pool, token)).to.deep.equal(old);
+  });
+
   it('a connection that ends in the middle of it releases both, in any order', () => {
     for (const newestFirst of [true, false]) {
       const { pool, token, old } = crowded();

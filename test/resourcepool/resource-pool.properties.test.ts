@@ -6,7 +6,17 @@ import { anyIntents, type Command, type Intent, outcome, resolve, run } from './
 import { checkInvariants } from './invariants.js';
 import { NaivePool } from './naive-pool.js';
 import { viewModel } from './naive-view.js';
-import { anyCatalogue, countingIds, owner, type Snapshot, snapshot } from './nodes.js';
+import {
+  anyCatalogue,
+  catalogueOf,
+  countingIds,
+  names,
+  owner,
+  type PfRow,
+  type Snapshot,
+  snapshot,
+  type VfRow,
+} from './nodes.js';
 
 type Step = (command: Command, before: Snapshot, after: Snapshot) => void;
 
@@ -51,6 +61,31 @@ function text(pool: ResourcePool): string {
   return JSON.stringify(snapshot(pool));
 }
 
+/** Gives pool and model the same commands, and notes every state that comes up. */
+function compare(catalogue: Catalogue, intents: readonly Intent[], seen: Set<string>): void {
+  const pool = new ResourcePool(catalogue, countingIds());
+  const model = new NaivePool(catalogue, countingIds());
+  for (const intent of intents) {
+    const command = resolve(pool, intent);
+    expect(outcome(pool, command)).to.deep.equal(outcome(model, command), JSON.stringify(command));
+    const { tokens, functions } = snapshot(pool);
+    expectSame({ tokens, functions }, viewModel(model), command);
+    for (const { use } of functions) seen.add(use.kind);
+    for (const { state } of tokens) seen.add(state);
+  }
+}
+
+/** Forty VFs at interleaved addresses: a quarter without group, one in one group, one in groups with another PF, one in pairs. */
+function largePf(pf: number): PfRow {
+  const group = (vf: number) => [undefined, pf, 100 + (pf % 3) * 10 + (vf % 10), 1000 + pf * 10 + (vf % 10)][vf % 4];
+  const rows = Array.from({ length: 40 }, (_, vf): VfRow => {
+    const address = `8${vf % 5}:${(pf * 5 + (vf % 4)).toString(16).padStart(2, '0')}.${vf >> 3}`;
+    const number = group(vf);
+    return number === undefined ? [address] : [address, number];
+  });
+  return [`0${pf}:00.0`, names.slice(pf % 3, (pf % 3) + 2), rows];
+}
+
 /** Text first: the deep comparison, which says more, is far slower. */
 function expectSame(seen: unknown, predicted: unknown, command: Command): void {
   if (JSON.stringify(seen) === JSON.stringify(predicted)) return;
@@ -73,23 +108,21 @@ describe('resource pool, any sequence of commands', function () {
   it('invariant 11: answers every command as the naive pool does, choices included, and looks the same after it', () => {
     const seen = new Set<string>();
     fc.assert(
-      fc.property(anyCatalogue, anyIntents, (catalogue, intents) => {
-        const pool = new ResourcePool(catalogue, countingIds());
-        const model = new NaivePool(catalogue, countingIds());
-        for (const intent of intents) {
-          const command = resolve(pool, intent);
-          expect(outcome(pool, command)).to.deep.equal(outcome(model, command), JSON.stringify(command));
-          const { tokens, functions } = snapshot(pool);
-          expectSame({ tokens, functions }, viewModel(model), command);
-          for (const { use } of functions) seen.add(use.kind);
-          for (const { state } of tokens) seen.add(state);
-        }
-      }),
+      fc.property(anyCatalogue, anyIntents, (catalogue, intents) => compare(catalogue, intents, seen)),
       { numRuns: 200 },
     );
     expect([...seen].sort()).to.deep.equal(
       ['allocated', 'claimed', 'closed', 'free', 'in-use', 'quarantined', 'superseded'],
       'the commands reach every state',
+    );
+  });
+
+  it('invariant 11: and so it does on a node of six PFs with forty VFs each', () => {
+    const node = catalogueOf(...Array.from({ length: 6 }, (_, pf) => largePf(pf)));
+    const many = fc.array(anyIntents, { minLength: 10, maxLength: 10 }).map((parts) => parts.flat());
+    fc.assert(
+      fc.property(many, (intents) => compare(node, intents, new Set())),
+      { numRuns: 3, endOnFailure: true },
     );
   });
 
