@@ -2,6 +2,7 @@ import { closeSync } from 'node:fs';
 import { unixSocketCalls } from '../native/unix-socket.js';
 import type { Clock } from '../ports/clock.js';
 import { ForwarderError, toForwarderError } from '../ports/error.js';
+import { connectionClosed } from './connection-closed.js';
 import { type InodeUrl, inodeUrlOfDescriptor, parseInodeUrl } from './inode-url.js';
 import { type ReceivedDescriptor, receivedDescriptor } from './received-descriptor.js';
 
@@ -38,7 +39,7 @@ export class DescriptorShelf {
   /** Takes over a descriptor. One whose inode is here already is closed. */
   put(fd: number): void {
     const name = inodeUrlOfDescriptor(fd);
-    if (this.#closing.signal.aborted || this.#kept.has(name)) {
+    if (this.#isClosed || this.#kept.has(name)) {
       closeSync(fd);
       return;
     }
@@ -55,19 +56,23 @@ export class DescriptorShelf {
    */
   async claim(url: string, signal: AbortSignal): Promise<ReceivedDescriptor> {
     const name = parseInodeUrl(url);
-    if (!this.#closing.signal.aborted && !this.#kept.has(name)) await this.#arrival(name, signal);
+    if (!this.#isClosed && !this.#kept.has(name)) await this.#arrival(name, signal);
     const kept = this.#kept.get(name);
     if (kept === undefined)
-      throw this.#closing.signal.aborted ? toForwarderError(this.#closing.signal.reason) : this.#neverCame(name);
+      throw this.#isClosed ? connectionClosed(this.#closing.signal.reason) : this.#neverCame(name);
     kept.claimed = true;
     return receivedDescriptor(unixSocketCalls.duplicate(kept.fd));
   }
 
   /** Closes everything and fails those who wait. */
-  close(reason: ForwarderError): void {
-    this.#closing.abort(reason);
+  close(cause?: Error | null): void {
+    this.#closing.abort(cause ?? undefined);
     for (const { fd } of this.#kept.values()) closeSync(fd);
     this.#kept.clear();
+  }
+
+  get #isClosed(): boolean {
+    return this.#closing.signal.aborted;
   }
 
   async #arrival(name: InodeUrl, signal: AbortSignal): Promise<void> {
@@ -77,7 +82,7 @@ export class DescriptorShelf {
       this.#expect(name, resolve, done.signal);
       this.#options.clock.sleep(this.#options.patienceMs, stop).then(
         () => reject(this.#neverCame(name)),
-        () => reject(toForwarderError(stop.reason)),
+        () => reject(signal.aborted ? toForwarderError(signal.reason) : connectionClosed(this.#closing.signal.reason)),
       );
     }).finally(() => done.abort());
   }

@@ -2,6 +2,7 @@ import { closeSync, constants, openSync } from 'node:fs';
 import { Duplex } from 'node:stream';
 import { type Readiness, unixSocketCalls } from '../native/unix-socket.js';
 import { ForwarderError } from '../ports/error.js';
+import { connectionClosed } from './connection-closed.js';
 import { DescriptorShelf, type ShelfOptions } from './descriptor-shelf.js';
 import { type InodeUrl, inodeUrlOfDescriptor } from './inode-url.js';
 import type { ReceivedDescriptor } from './received-descriptor.js';
@@ -81,7 +82,7 @@ export class FdSocket extends Duplex {
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     this.#readiness.close();
-    this.#shelf.close(connectionClosed(error));
+    this.#shelf.close(error);
     for (const fd of this.#unsent.splice(0)) closeSync(fd);
     closeSync(this.#fd);
     const pending = this.#pending;
@@ -174,9 +175,4 @@ function openForPassing(path: string): number {
       cause,
     });
   }
-}
-
-function connectionClosed(cause?: Error | null): ForwarderError {
-  const why = cause ? `: ${cause.message}` : '';
-  return new ForwarderError('unavailable', `the connection was closed${why}`, cause ? { cause } : {});
 }

@@ -1,3 +1,4 @@
+import { constants } from 'node:crypto';
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
 import type { X509Material } from '../ports/identity.js';
 import { PeerCheck } from './peer-check.js';
@@ -28,6 +29,8 @@ function contextOptions(material: X509Material): SecureContextOptions {
     // Every trusted domain together: which of them may speak for whom is the peer check's business.
     ca: [...material.bundles.values()].flat().map((der) => pem('CERTIFICATE', der)),
     minVersion: 'TLSv1.2',
+    // Go peers keep no tickets, and making them costs about 5 % of a connection.
+    secureOptions: constants.SSL_OP_NO_TICKET,
     // A bundle may hold an intermediate CA (SPIRE with an upstream authority); it is trusted as it is.
     allowPartialTrustChain: true,
   };
