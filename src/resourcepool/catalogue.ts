@@ -26,16 +26,23 @@ export interface Catalogue {
   readonly physicalFunctions: readonly PoolPhysicalFunction[];
 }
 
+/** The VF index of the function at this position of its PF's list. */
+export function vfIndexAt(pf: PoolPhysicalFunction, position: number): number {
+  return pf.virtualFunctions[position]?.vfIndex ?? position;
+}
+
 /**
- * Checks that no function and no name is listed twice: a function listed twice would be given out twice.
+ * Checks that nothing is listed twice: a function would be given out twice, a name would have twice the tokens, and
+ * with two VFs of one index the settings of one would reach the other.
  *
- * @throws ForwarderError `invalid`, naming the address or name and the PFs that list it
+ * @throws ForwarderError `invalid`, naming the address, name or index and the PFs that list it
  */
 export function validateCatalogue(catalogue: Catalogue): void {
   const listedBy = new Map<PciAddress, string>();
   for (const pf of catalogue.physicalFunctions) {
     rejectDuplicate(listedBy, pf.address, 'a PF of its own');
     rejectDuplicateName(pf);
+    rejectDuplicateIndex(pf);
     for (const vf of pf.virtualFunctions) rejectDuplicate(listedBy, vf.address, `a VF of PF ${pf.address}`);
   }
 }
@@ -58,4 +65,19 @@ function rejectDuplicateName(pf: PoolPhysicalFunction): void {
     'invalid',
     `PF ${pf.address} offers ${JSON.stringify(twice)} twice: a PF offers a name once`,
   );
+}
+
+function rejectDuplicateIndex(pf: PoolPhysicalFunction): void {
+  const byIndex = new Map<number, PciAddress>();
+  for (const [position, { address }] of pf.virtualFunctions.entries()) {
+    const index = vfIndexAt(pf, position);
+    const before = byIndex.get(index);
+    if (before !== undefined) {
+      throw new ForwarderError(
+        'invalid',
+        `VFs ${before} and ${address} of PF ${pf.address} both have the index ${index}: an index is one VF's`,
+      );
+    }
+    byIndex.set(index, address);
+  }
 }

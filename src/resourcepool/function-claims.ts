@@ -128,7 +128,7 @@ export class FunctionClaims {
     return this.#grant(vf, { ...claimed, owners: new Set([...claimed.owners, owner]) });
   }
 
-  /** Where it is if its group allows that, else on another function: the owner keeps the old one until it releases it. */
+  /** Where it is if its group allows that, else on another function: the old one stays the owner's until released. */
   #changeDriver(vf: VirtualFunction, claimed: Claimed, driver: DriverType): Claim {
     if (this.#free.repin(vf, driver)) return this.#grant(vf, { ...claimed, driver });
     const { token, owners } = claimed;

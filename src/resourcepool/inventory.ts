@@ -1,5 +1,5 @@
 import { comparePciAddress, type PciAddress } from '../ports/pci-address.js';
-import type { Catalogue, PoolFunction, PoolPhysicalFunction } from './catalogue.js';
+import { type Catalogue, type PoolFunction, type PoolPhysicalFunction, vfIndexAt } from './catalogue.js';
 import type { FunctionState } from './function-state.js';
 import type { IommuGroup, Shelf } from './iommu-group.js';
 import { OrderedHeap } from './ordered-heap.js';
@@ -46,7 +46,7 @@ export function rankOfLot(lot: Lot | undefined): number {
   return lot?.free.first?.rank ?? Number.POSITIVE_INFINITY;
 }
 
-/** Builds the inventory of a valid catalogue, with every function taken: the free index puts them on their shelves. */
+/** Builds the inventory of a valid catalogue. All shelves are empty: putting the free functions there comes next. */
 export function createInventory(catalogue: Catalogue): Inventory {
   const ranks = rankFunctions(catalogue);
   const groups = createGroups(catalogue);
@@ -55,7 +55,8 @@ export function createInventory(catalogue: Catalogue): Inventory {
   const physicalFunctions = catalogue.physicalFunctions.map((entry) => {
     const physicalFunction = createPhysicalFunction(entry);
     const ownLots = new Map<IommuGroup | undefined, Lot>();
-    for (const [position, { address, iommuGroup, vfIndex = position }] of entry.virtualFunctions.entries()) {
+    for (const [position, { address, iommuGroup }] of entry.virtualFunctions.entries()) {
+      const vfIndex = vfIndexAt(entry, position);
       const group = iommuGroup === undefined ? undefined : groups.get(iommuGroup);
       const lot = ownLots.get(group) ?? createLot(physicalFunction, group);
       ownLots.set(group, lot);

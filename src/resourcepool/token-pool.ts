@@ -17,15 +17,17 @@ const available: Standing = { kind: 'available' };
  * The tokens of a node. Kubelet's verbs are `allocate`, `free` and `hold`, the pool's the rest; rows are the verb,
  * columns the state before, and a dot leaves everything as it is:
  *
- * |            | free      | allocated | in-use                        | closed             | quarantined        |
- * |------------|-----------|-----------|-------------------------------|--------------------|--------------------|
- * | allocate   | allocated | .         | handed on, then allocated     | refused if not held | refused if not held |
- * | free       | .         | free      | handed on, then free          | then free          | then free          |
- * | hold       | allocated | .         | then allocated                | then allocated     | then allocated     |
- * | use        | bug       | in-use    | in-use of another function    | bug                | bug                |
- * | closeOne   | closed    | closed    | never chosen                  | never chosen       | never chosen       |
- * | quarantine | bug       | bug       | quarantined                   | bug                | bug                |
- * | reopen     | bug       | bug       | allocated or free             | allocated or free  | allocated or free  |
+ * |            | free      | allocated | in-use                    | closed              | quarantined         |
+ * |------------|-----------|-----------|---------------------------|---------------------|---------------------|
+ * | allocate   | allocated | .         | handed on, then allocated | refused if not held | refused if not held |
+ * | free       | .         | free      | handed on, then free      | then free           | then free           |
+ * | hold       | allocated | .         | then allocated            | then allocated      | then allocated      |
+ * | use        | bug       | in-use    | in-use, other function    | bug                 | bug                 |
+ * | closeOne   | closed    | closed    | never chosen              | never chosen        | never chosen        |
+ * | quarantine | bug       | bug       | quarantined               | bug                 | bug                 |
+ * | reopen     | bug       | bug       | allocated or free         | allocated or free   | allocated or free   |
+ *
+ * "then" is where the token goes when it is reopened.
  */
 export class TokenPool {
   readonly #byId = new Map<TokenId, Token>();
@@ -108,7 +110,7 @@ export class TokenPool {
     this.#change(token, held, { kind: 'in-use', function: address, handedOn });
   }
 
-  /** Takes one token of the name out of circulation, because `by` is no longer to be had: a free one if there is any. */
+  /** Takes one token of the name out of circulation, a free one if there is any, because `by` is not to be had. */
   closeOne(name: string, by: PciAddress): Token {
     const tokens = this.#byName.get(name);
     const token = tokens?.all[tokens.free.first ?? tokens.allocated.first ?? -1];

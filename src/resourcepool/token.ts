@@ -40,7 +40,7 @@ export interface TokenView {
   readonly state: TokenState;
   /** What kubelet is told: false while closed or quarantined. */
   readonly healthy: boolean;
-  /** True while kubelet has it allocated to a pod: also where it goes back to from `in-use`, `closed`, `quarantined`. */
+  /** True while kubelet has it allocated to a pod: in the states after `allocated` also where it goes back to. */
   readonly heldByPod: boolean;
   /** The function in use under it, in quarantine with it, or that closed it. */
   readonly function?: PciAddress;

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
+import type { PoolFunction } from '../../src/resourcepool/catalogue.js';
 import { ResourcePool } from '../../src/resourcepool/resource-pool.js';
-import { catalogueOf, countingIds, idOf, owner, type PfRow, poolOf, tokenId } from './nodes.js';
+import { catalogueOf, countingIds, idOf, owner, type PfRow, pci, poolOf, tokenId } from './nodes.js';
 
 const invalid: readonly { title: string; rows: PfRow[]; message: RegExp }[] = [
   {
@@ -44,6 +45,27 @@ describe('the catalogue of a pool', () => {
         .with.property('kind', 'invalid');
     });
   }
+
+  it('B8: keeps the VF index of the PF when the list leaves VFs out, and rejects an index given twice', () => {
+    const vf = (address: string, vfIndex: number) => ({
+      address: pci(address),
+      vfIndex,
+      groupHasPhysicalFunction: false,
+    });
+    const pool = (...virtualFunctions: PoolFunction[]) =>
+      new ResourcePool(
+        { physicalFunctions: [{ address: pci('01:00.0'), names: ['d/intel'], virtualFunctions }] },
+        countingIds(),
+      );
+    expect(
+      pool(vf('01:10.2', 2), vf('01:12.0', 11))
+        .functions()
+        .map(({ vfIndex }) => vfIndex),
+    ).to.deep.equal([2, 11]);
+    expect(() => pool(vf('01:10.2', 2), vf('01:10.4', 2)))
+      .to.throw(/VFs 0000:01:10\.2 and 0000:01:10\.4 of PF 0000:01:00\.0 both have the index 2/)
+      .with.property('kind', 'invalid');
+  });
 
   it('may be empty, and may have PFs without VFs', () => {
     expect(poolOf().names()).to.deep.equal([]);

@@ -9,7 +9,7 @@ const tokensOf = ({ tokens }: Snapshot, name: string) => tokens.filter((token) =
 const namesOf = (catalogue: Catalogue) => [...new Set(catalogue.physicalFunctions.flatMap((pf) => pf.names))];
 
 /** The invariants that hold of every single state, by their number; those about changes are beside the commands. */
-export const invariants: Readonly<Record<string, Check>> = {
+const invariants: Readonly<Record<string, Check>> = {
   '1: ids are unique, and every name keeps its number of tokens': (now, catalogue) => {
     expect(new Set(now.tokens.map(({ id }) => id)).size).to.equal(now.tokens.length);
     for (const name of namesOf(catalogue)) {

@@ -37,7 +37,7 @@ interface ModelFunction {
 }
 
 /** What the model throws: the kind is all that it predicts of an error. */
-export class Refusal extends Error {
+class Refusal extends Error {
   readonly kind: ErrorKind;
   constructor(kind: ErrorKind) {
     super(kind);

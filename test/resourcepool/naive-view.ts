@@ -1,7 +1,7 @@
 import type { NaivePool } from './naive-pool.js';
 import { podOf } from './naive-pool.js';
 
-/** What the model says should be seen of the pool, less the report: with the same order of keys, so that text compares. */
+/** What the model says should be seen of the pool, less the report. Keys are in the same order: text compares. */
 export function viewModel(model: NaivePool) {
   const tokens = model.tokens.map((token) => {
     const { state } = token;
@@ -23,8 +23,8 @@ export function viewModel(model: NaivePool) {
     use: {
       kind: use.is,
       ...(use.is === 'quarantined' && { reason: use.reason }),
-      ...('token' in use && use.token && { token: use.token.id }),
-      ...('driver' in use && use.driver && { driver: use.driver }),
+      ...('token' in use && { token: use.token.id }),
+      ...('driver' in use && { driver: use.driver }),
       ...(use.is === 'claimed' && { owners: [...use.owners] }),
       ...(use.is === 'superseded' && { owners: [use.owner] }),
     },

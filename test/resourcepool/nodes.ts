@@ -5,7 +5,7 @@ import type { Owner } from '../../src/resourcepool/claim.js';
 import { ResourcePool } from '../../src/resourcepool/resource-pool.js';
 import { parseTokenId, type TokenId } from '../../src/resourcepool/token-id.js';
 
-/** A VF as the tests write it: its short address, and its IOMMU group if it has one; `pf` when the PF is in there too. */
+/** A VF as the tests write it: its address, its IOMMU group if it has one, and `pf` when the PF is in there too. */
 export type VfRow = readonly [address: string, group?: number, withPf?: 'pf'];
 
 /** A PF as the tests write it: its short address, its names, its VFs. */
@@ -68,7 +68,7 @@ export type Snapshot = ReturnType<typeof snapshot>;
 
 export const names = ['d/intel', 'd/10G', 'd/20G', 'e/intel'];
 
-/** Small nodes of every make: shared and lone groups, groups across PFs, with the PF, none at all; addresses interleaved. */
+/** Small nodes of every make: groups shared, lone, across PFs, with the PF, none at all; addresses interleaved. */
 export const anyCatalogue: fc.Arbitrary<Catalogue> = fc
   .array(
     fc.record({

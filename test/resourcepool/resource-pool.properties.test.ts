@@ -75,7 +75,7 @@ function compare(catalogue: Catalogue, intents: readonly Intent[], seen: Set<str
   }
 }
 
-/** Forty VFs at interleaved addresses: a quarter without group, one in one group, one in groups with another PF, one in pairs. */
+/** Forty VFs, addresses interleaved: a quarter each without group, in one group, in groups across PFs, in pairs. */
 function largePf(pf: number): PfRow {
   const group = (vf: number) => [undefined, pf, 100 + (pf % 3) * 10 + (vf % 10), 1000 + pf * 10 + (vf % 10)][vf % 4];
   const rows = Array.from({ length: 40 }, (_, vf): VfRow => {
