@@ -39,6 +39,8 @@ export interface Undoing {
  */
 export class Ledger {
   readonly #undoing: Undoing;
+  /** VFs of which something is owed already: whatever older steps of theirs are still here wait as well. */
+  readonly #waiting = new Set<PciAddress>();
   #entries: Entry[] = [];
   #lastId = 0;
 
@@ -110,28 +112,38 @@ export class Ledger {
   }
 
   async #undo(newestFirst: readonly Entry[]): Promise<Unwound> {
-    const unwound = await undoAll(newestFirst, this.#undoing.attempt);
+    const unwound = await undoAll(newestFirst, this.#undoing.attempt, this.#waiting);
+    for (const address of unwound.owed.keys()) this.#waiting.add(address);
     if (unwound.owed.size > 0) this.#undoing.admit(unwound.owed);
     return unwound;
   }
 }
 
-/** Undoes entries in the order given. */
-export async function undoAll(newestFirst: readonly Entry[], attempt: Attempt): Promise<Unwound> {
+/**
+ * Undoes entries in the order given.
+ *
+ * @param waiting - VFs whose entries are not tried, because newer ones of theirs are still owed
+ */
+export async function undoAll(
+  newestFirst: readonly Entry[],
+  attempt: Attempt,
+  waiting: ReadonlySet<PciAddress> = new Set(),
+): Promise<Unwound> {
   const failures: ForwarderError[] = [];
   const owed = new Map<PciAddress, Owed[]>();
   const together = new Set(newestFirst.map((entry) => entry.id));
+  const owe = (address: PciAddress, it: Owed) => owed.set(address, [...(owed.get(address) ?? []), it]);
   for (const entry of newestFirst) {
-    if (entry.coveredBy !== undefined && together.has(entry.coveredBy)) continue;
-    const waiting = entry.function === undefined ? undefined : owed.get(entry.function);
-    if (waiting !== undefined) {
-      waiting.push({ entry });
+    const { function: address, coveredBy } = entry;
+    if (coveredBy !== undefined && together.has(coveredBy)) continue;
+    if (address !== undefined && (owed.has(address) || waiting.has(address))) {
+      owe(address, { entry });
       continue;
     }
     const failure = await outcome(entry, attempt);
     if (failure === undefined) continue;
     failures.push(failure);
-    if (entry.function !== undefined) owed.set(entry.function, [{ entry, failure }]);
+    if (address !== undefined) owe(address, { entry, failure });
   }
   return { failures, owed };
 }

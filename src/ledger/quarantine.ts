@@ -51,12 +51,18 @@ export class Quarantine {
   /** Takes over what an unwinding left undone. */
   admit(owed: ReadonlyMap<PciAddress, readonly Owed[]>): void {
     for (const [address, steps] of owed) {
-      const reason = steps.find((step) => step.failure !== undefined)?.failure?.message ?? 'not undone';
-      this.#cases.set(address, { owed: steps.map((step) => step.entry), reason, attempts: 0 });
-      this.#log.error('VF quarantined: its way back failed', { function: address, reason });
-      this.#events.entered(address, reason);
-      void this.#retry(address);
+      const entries = steps.map((step) => step.entry);
+      const known = this.#cases.get(address);
+      if (known === undefined) this.#open(address, entries, steps.find((step) => step.failure)?.failure?.message);
+      else known.owed = [...known.owed, ...entries]; // older steps that waited for those before them
     }
+  }
+
+  #open(address: PciAddress, owed: readonly Entry[], reason = 'older steps wait for newer ones'): void {
+    this.#cases.set(address, { owed, reason, attempts: 0 });
+    this.#log.error('VF quarantined: its way back failed', { function: address, reason });
+    this.#events.entered(address, reason);
+    void this.#retry(address);
   }
 
   report(): readonly QuarantinedFunction[] {
@@ -81,15 +87,17 @@ export class Quarantine {
   }
 
   async #tryOnce(address: PciAddress, it: Case): Promise<boolean> {
-    const { owed, failures } = await undoAll(it.owed, this.#attempt);
-    const left = owed.get(address);
+    const tried = it.owed;
+    const { owed, failures } = await undoAll(tried, this.#attempt);
+    const left = (owed.get(address) ?? []).map((step) => step.entry);
     it.attempts += 1;
-    if (left !== undefined) {
-      it.owed = left.map((step) => step.entry);
+    it.owed = [...left, ...it.owed.slice(tried.length)];
+    if (left.length > 0) {
       it.reason = failures[0]?.message ?? it.reason;
       this.#log.warn('VF stays in quarantine', { function: address, reason: it.reason, attempts: it.attempts });
       return false;
     }
+    if (it.owed.length > 0) return this.#tryOnce(address, it);
     this.#cases.delete(address);
     this.#log.info('VF left quarantine', { function: address, attempts: it.attempts });
     this.#events.recovered(address);

@@ -14,13 +14,15 @@ export async function readFunctionNetdevs(folder: string): Promise<readonly Func
 }
 
 async function readNetdev(folder: string, name: string): Promise<FunctionNetdev> {
-  const [physPortName, devPort] = await Promise.all([
-    readNetdevAttribute(join(folder, name, 'phys_port_name')),
-    readNetdevAttribute(join(folder, name, 'dev_port')),
-  ]);
+  const [physPortName, devPort, assignType] = await Promise.all(
+    ['phys_port_name', 'dev_port', 'addr_assign_type'].map((attribute) =>
+      readNetdevAttribute(join(folder, name, attribute)),
+    ),
+  );
   return {
     name,
     ...(physPortName && { physPortName }),
     ...(devPort && { devPort: parseAttributeNumber(`dev_port of ${name}`, devPort) }),
+    ...(assignType && assignType !== '0' && { ownMac: true as const }),
   };
 }

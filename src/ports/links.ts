@@ -19,10 +19,7 @@ export interface Link {
 }
 
 /** How to name a netdev: by name (alternative names count), by index, or by the PCI function behind it. */
-export type LinkSelector =
-  | { readonly name: string }
-  | { readonly index: number }
-  | { readonly parent: PciAddress };
+export type LinkSelector = { readonly name: string } | { readonly index: number } | { readonly parent: PciAddress };
 
 /** What to change about a netdev, in one kernel message; what is absent stays. */
 export interface LinkChange {

@@ -7,6 +7,8 @@ export interface FunctionNetdev {
   readonly physPortName?: string;
   /** The port on a device with several; 0 for nearly all. */
   readonly devPort?: number;
+  /** True when its MAC was made up by its driver or set on the netdev: nobody gave it one (addr_assign_type not 0). */
+  readonly ownMac?: true;
 }
 
 /** What the PCI tree says about one function at this moment. */

@@ -2,7 +2,7 @@ import type { PciAddress } from '../../src/ports/pci-address.js';
 import type { FunctionFacts, FunctionNetdev, PciBus } from '../../src/ports/pci-bus.js';
 import type { CallGate } from './call-gate.js';
 import type { Netdev } from './netdev.js';
-import type { SimPf, SimVf } from './pci-function.js';
+import { noMac, type SimPf, type SimVf } from './pci-function.js';
 import type { PciTree } from './pci-tree.js';
 
 /** {@link PciBus} of one process. */
@@ -47,7 +47,7 @@ function factsOf(it: SimPf | SimVf): FunctionFacts {
   const { numaNode } = pf.options;
   return {
     address: it.address,
-    netdevs: netdevs.filter((netdev) => netdev.namespace.path === 'home').map(functionNetdev),
+    netdevs: netdevs.filter((netdev) => netdev.namespace.path === 'home').map((netdev) => functionNetdev(it, netdev)),
     ...(it.driver !== undefined && { driver: it.driver }),
     ...(it.iommuGroup !== undefined && { iommuGroup: it.iommuGroup }),
     ...(numaNode !== undefined && { numaNode }),
@@ -55,6 +55,7 @@ function factsOf(it: SimPf | SimVf): FunctionFacts {
   };
 }
 
-function functionNetdev({ name, origin }: Netdev): FunctionNetdev {
-  return { name, devPort: 0, ...origin.port };
+function functionNetdev(it: SimPf | SimVf, { name, origin }: Netdev): FunctionNetdev {
+  const ownMac = it.kind === 'vf' && it.pf.quirks.showsVfMac && it.settings.mac === noMac;
+  return { name, devPort: 0, ...origin.port, ...(ownMac && { ownMac }) };
 }

@@ -2,7 +2,7 @@ import type { EntryId } from '../../ledger/entry.js';
 import { ForwarderError } from '../../ports/error.js';
 import type { Link, NetNamespace } from '../../ports/links.js';
 import { addIp, firstIpChange, type IpTarget, type Work } from './configure-ip.js';
-import { awaitAtHome, findAtHome } from './find-at-home.js';
+import { awaitAtHome, findAtHome, type HomeNetdev } from './find-at-home.js';
 import { travelName } from './interface-name.js';
 import { changeSetting } from './namespace-setting.js';
 import { findNetdev, type NetdevIdentity } from './netdev-identity.js';
@@ -46,8 +46,8 @@ async function prepareAtHome(world: World, plan: NetdevPlan, work: Work): Promis
       : await bindDriver(world, { plan, former: facts.driver }, work);
   const { links } = world.namespaces.home;
   return work.ledger.perform(identityStep(plan, original), async (id) => {
-    const rebound = await applyVfSettings(world, plan, work);
-    let link = rebound ? await awaitAtHome(world, plan.function, work.signal) : original;
+    const rebound = await applyVfSettings(world, { plan, ownMac: original.ownMac }, work);
+    let link: Link = rebound ? await awaitAtHome(world, plan.function, work.signal) : original;
     work.ledger.amend(id, { index: link.index });
     const change = {
       ...(plan.mac !== undefined && plan.mac !== link.mac && { mac: plan.mac }),
@@ -69,7 +69,7 @@ async function bindDriver(
   world: World,
   { plan, former }: { readonly plan: NetdevPlan; readonly former: string | undefined },
   { ledger, signal }: Work,
-): Promise<Link> {
+): Promise<HomeNetdev> {
   const args = former === undefined ? {} : { former };
   await ledger.perform({ kind: 'driver-bound', args, function: plan.function }, () =>
     world.pci.bind(plan.function, plan.driver, signal),

@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../ledger/entry.js';
 import { ForwarderError } from '../../ports/error.js';
-import type { VfSettings } from '../../ports/links.js';
+import type { Mac, VfSettings } from '../../ports/links.js';
 import type { PciAddress } from '../../ports/pci-address.js';
 import { chooseNetdev } from './choose-netdev.js';
 import type { Work } from './configure-ip.js';
@@ -12,6 +12,9 @@ import type { World } from './world.js';
  * traffic ("Reload the VF driver to make this change effective", igb and ixgbe).
  */
 const rebindAfterMac: ReadonlySet<string> = new Set(['igbvf', 'ixgbevf']);
+
+/** No MAC is set: the VF has its own. */
+const noMac = '00:00:00:00:00:00' as Mac;
 
 /** What the plan asks of the PF for its VF; undefined when nothing. */
 export function wantedVfSettings(plan: Pick<NetdevPlan, 'mac' | 'vlan'>): Partial<VfSettings> | undefined {
@@ -28,13 +31,19 @@ export function wantedVfSettings(plan: Pick<NetdevPlan, 'mac' | 'vlan'>): Partia
  *
  * @returns true when the VF's driver was bound anew, which makes a new netdev
  */
-export async function applyVfSettings(world: World, plan: NetdevPlan, { ledger, signal }: Work): Promise<boolean> {
+export async function applyVfSettings(
+  world: World,
+  { plan, ownMac }: { readonly plan: NetdevPlan; readonly ownMac: boolean },
+  { ledger, signal }: Work,
+): Promise<boolean> {
   const wanted = wantedVfSettings(plan);
   if (wanted === undefined) return false;
   const pfIndex = await physicalFunctionIndex(world, plan.physicalFunction, signal);
   const { links } = world.namespaces.home;
-  const original = await links.readVf(pfIndex, plan.vfIndex, signal);
-  const rebind = wanted.mac !== undefined && wanted.mac !== original.mac && rebindAfterMac.has(plan.driver);
+  const shown = await links.readVf(pfIndex, plan.vfIndex, signal);
+  // Some PFs (igb, ixgbe) show the MAC that the VF chose where none was set: writing that back would forbid it another.
+  const original = ownMac ? { ...shown, mac: noMac } : shown;
+  const rebind = wanted.mac !== undefined && wanted.mac !== shown.mac && rebindAfterMac.has(plan.driver);
   const args: JsonObject = {
     physicalFunction: plan.physicalFunction,
     vf: plan.vfIndex,
