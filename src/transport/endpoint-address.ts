@@ -13,7 +13,7 @@ const tcp = /^(?:tcp:\/\/)?(?:\[([0-9A-Fa-f:.]+)\]|([^/:[\]]*)):(\d{1,5})\/?$/;
  * @throws ForwarderError `invalid`, naming the value and the forms
  */
 export function parseEndpointAddress(text: string): EndpointAddress {
-  const path = /^unix:(?:\/\/)?(\/.+)$/.exec(text)?.[1];
+  const path = /^unix:(?:\/\/)?(\/(?!\/).*)$/.exec(text)?.[1];
   if (path !== undefined) return { kind: 'unix', path };
   const [, v6, name, port] = tcp.exec(text) ?? [];
   if (port !== undefined && Number(port) <= 65535) return { kind: 'tcp', host: v6 ?? name ?? '', port: Number(port) };

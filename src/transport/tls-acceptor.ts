@@ -42,7 +42,8 @@ export class TlsAcceptor implements Disposable {
     this.#options = options;
     this.#server = createServer({
       requestCert: true,
-      rejectUnauthorized: true,
+      // Not refused by Node, which would not say why, but in #verify.
+      rejectUnauthorized: false,
       ALPNProtocols: ['h2'],
       handshakeTimeout: options.handshakeTimeoutMs,
     });
@@ -88,7 +89,9 @@ export class TlsAcceptor implements Disposable {
     const material = source.current();
     if (material === undefined) throw new ForwarderError('unavailable', 'this process has no certificate yet');
     if (tls.alpnProtocol !== 'h2') throw new ForwarderError('invalid', 'the peer does not speak HTTP/2 (ALPN h2)');
-    return tlsMaterial(material).check.verify(tls.getPeerX509Certificate(), clock.wallTime());
+    const identity = tlsMaterial(material).check.verify(tls.getPeerX509Certificate(), clock.wallTime());
+    if (!tls.authorized) throw new ForwarderError('unauthenticated', `${identity.spiffeId}: ${tls.authorizationError}`);
+    return identity;
   }
 
   #onFailed(cause: Error): void {
