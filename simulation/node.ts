@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SystemClock } from '../src/clock/system-clock.js';
 import type { NamespaceFile } from '../src/native/network-namespace.js';
-import type { CertificateSource } from '../src/ports/identity.js';
+import type { CertificateSource, X509Material } from '../src/ports/identity.js';
 import type { Log } from '../src/ports/log.js';
 import { Es256TokenIssuer } from '../src/transport/es256-token-issuer.js';
 import { CertificateAuthority } from './certificate-authority.js';
@@ -103,6 +103,11 @@ export class SimulatedNode implements AsyncDisposable {
 
   get workloadApi(): WorkloadApi {
     return this.#parts.workloadApi;
+  }
+
+  /** A new identity of the node's trust domain, for a component that somebody adds to the node. */
+  issue(path: string): Promise<X509Material> {
+    return this.#parts.authority.issue(path);
   }
 
   /** The node's folder of sockets and files. */
