@@ -1,4 +1,5 @@
-// Who may import whom. A folder of src that is named nowhere here counts as an adapter.
+// Who may import whom. main.ts and daemon/ wire everything and may import all; a folder of src that is named nowhere
+// here counts as an adapter.
 const core = 'ledger|mechanism|resourcepool';
 const frontEnds = 'forwarder|deviceplugin';
 
@@ -49,7 +50,7 @@ export default {
       comment:
         'An adapter is replaced by its simulated twin; it cannot be if it leans on the core or on another adapter.',
       severity: 'error',
-      from: { path: '^src/([^/]+)/', pathNot: `^src/(${core}|${frontEnds}|ports)/` },
+      from: { path: '^src/([^/]+)/', pathNot: `^src/(${core}|${frontEnds}|ports|daemon)/` },
       to: { path: '^src/', pathNot: '^src/($1|ports|native)/' },
     },
     {
@@ -67,11 +68,11 @@ export default {
       to: { path: '^apis/' },
     },
     {
-      name: 'nobody-imports-main',
-      comment: 'main.ts wires everything; what it needs to share belongs into a folder.',
+      name: 'nobody-imports-the-wiring',
+      comment: 'main.ts and daemon/ know everybody; what they would share belongs into a folder that does not.',
       severity: 'error',
-      from: { path: '^(src|apis)/' },
-      to: { path: '^src/main\\.ts$' },
+      from: { path: '^(src|apis)/', pathNot: '^src/(main\\.ts$|daemon/)' },
+      to: { path: '^src/(main\\.ts$|daemon/)' },
     },
     {
       name: 'the-program-imports-neither-tests-nor-simulation',

@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
+import { setImmediate } from 'node:timers/promises';
 import { expect } from 'chai';
 
 interface Lane {
@@ -41,18 +43,32 @@ async function sumOf(...lanes: Partial<Lane>[]): Promise<string> {
   return /^SUM (.*)$/m.exec(await outputOf(start(complete)))?.[1] ?? 'no sum';
 }
 
+/** Prints its process group and `ready`, and lives on together with a child that ignores Ctrl-C. */
+const family = {
+  command: [
+    process.execPath,
+    '-e',
+    `require('node:child_process').spawn('sh', ['-c', 'trap "" INT; exec sleep 1000'], { stdio: 'inherit' });
+     console.log(process.pid + '\\nready');`,
+  ],
+};
+
 const shell = (script: string) => ({ command: ['sh', '-c', script] });
 
-/** Resolves when no process of the group is left. */
-async function groupIsGone(leader: number): Promise<void> {
-  const isThere = () => {
-    try {
-      return process.kill(-leader, 0);
-    } catch {
-      return false;
-    }
-  };
-  while (isThere()) await new Promise((resolve) => setImmediate(resolve));
+/** True for a process of the group that still runs; one that has ended but was not waited for does not. */
+function runsInGroup(process: string, group: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${process}/stat`, 'utf8');
+    const [state, , processGroup] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return Number(processGroup) === group && state !== 'Z';
+  } catch {
+    return false;
+  }
+}
+
+async function groupIsGone(group: number): Promise<void> {
+  const isThere = () => readdirSync('/proc').some((name) => /^\d+$/.test(name) && runsInGroup(name, group));
+  while (isThere()) await setImmediate();
 }
 
 describe('lanes of tests', () => {
@@ -82,14 +98,13 @@ describe('lanes of tests', () => {
   });
 
   it('are ended, with all that they started, when their time is up', async () => {
-    const lane = { name: 'slow', ...shell('echo $$; sleep 1000 & sleep 1000'), minutes: 0.005 };
-    const output = await outputOf(start([lane]));
+    const output = await outputOf(start([{ name: 'slow', ...family, minutes: 0.01 }]));
     expect(output).to.include('SUM 0 passed, 1 failed, 0 skipped').and.to.include('over its time');
     await groupIsGone(Number(/^(\d+)$/m.exec(output)?.[1]));
   });
 
   it('are ended when the run is told to end, and none after them starts', async () => {
-    const lanes = [shell('echo $$; echo ready; sleep 1000 & sleep 1000'), shell('echo not me')];
+    const lanes = [family, shell('echo not me')];
     const child = start(lanes.map((lane, at) => ({ name: `lane ${at}`, minutes: 1, ...lane })));
     child.stdout?.on('data', (text: Buffer) => {
       if (/^ready$/m.test(text.toString())) child.kill('SIGINT');
