@@ -32,6 +32,8 @@ export class FdSocket extends Duplex {
   readonly #unsent: number[] = [];
   #reading = false;
   #pending: PendingWrite | undefined;
+  /** A write failed: the end is near, only reading goes on. */
+  #broken = false;
 
   /** Takes over a connected, non-blocking stream socket. */
   constructor(fd: number, options: ShelfOptions) {
@@ -93,12 +95,16 @@ export class FdSocket extends Duplex {
 
   #onReady(): void {
     if (this.#reading) this.#readSome();
-    if (this.#pending !== undefined) this.#writeSome();
+    if (this.#pending !== undefined && !this.#broken) this.#writeSome();
     this.#watch();
   }
 
   #watch(): void {
-    if (!this.destroyed) this.#readiness.watch({ readable: this.#reading, writable: this.#pending !== undefined });
+    if (this.destroyed) return;
+    this.#readiness.watch({
+      readable: this.#reading && !this.#broken,
+      writable: this.#pending !== undefined && !this.#broken,
+    });
   }
 
   #readSome(): void {
@@ -125,9 +131,17 @@ export class FdSocket extends Duplex {
   }
 
   #writeSome(): void {
-    this.#attempt(() => {
+    try {
       while (this.#pending !== undefined && this.#sendOnce(this.#pending));
-    });
+    } catch (error) {
+      this.#broken = true;
+      // A peer that answers and leaves may be gone before we write: its answer is read first, in a turn of its own, as this
+      // one may stand in the middle of a read.
+      setImmediate(() => {
+        if (this.#reading && !this.destroyed) this.#readSome();
+        this.destroy(error as Error);
+      });
+    }
     this.#watch();
   }
 

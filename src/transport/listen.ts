@@ -101,7 +101,10 @@ export class Listener implements AsyncDisposable {
    */
   async stop(grace: AbortSignal): Promise<void> {
     const closed = this.#stopListening();
-    const finished = new Promise<void>((resolve) => this.#grpc.tryShutdown(() => resolve()));
+    this.#acceptor[Symbol.dispose]();
+    // Its callback is of no use: from Node 24 on it comes while calls still run.
+    this.#grpc.tryShutdown(() => undefined);
+    const finished = Promise.all([...this.#transports].map(whenClosed));
     await Promise.race([finished, aborted(grace), aborted(this.#options.signal)]);
     await this.#close();
     await closed;
@@ -180,9 +183,14 @@ function aborted(signal: AbortSignal): Promise<void> {
   });
 }
 
+function whenClosed(stream: Duplex): Promise<void> {
+  return new Promise((resolve) => {
+    if (stream.closed) resolve();
+    else stream.once('close', () => resolve());
+  });
+}
+
 async function destroyed(stream: Duplex): Promise<void> {
-  if (stream.closed) return;
-  const closed = new Promise((resolve) => stream.once('close', resolve));
   stream.destroy();
-  await closed;
+  await whenClosed(stream);
 }

@@ -198,6 +198,20 @@ describe('FdSocket', () => {
       .with.property('kind', 'unavailable');
   });
 
+  it('reads what a peer said before it went, even when a write fails first', async () => {
+    await using pair = await socketPair();
+    let got = '';
+    pair.far.end('the answer');
+    await once(pair.far.resume(), 'finish');
+    pair.far.destroy();
+    pair.near.write('too late');
+    pair.near.on('data', (chunk: Buffer) => {
+      got += chunk.toString();
+    });
+    await until(() => pair.near.closed);
+    expect(got).to.equal('the answer');
+  });
+
   it('survives garbage collection between its calls', async () => {
     await using pair = await socketPair();
     let length = 0;
