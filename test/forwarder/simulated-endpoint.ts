@@ -1,22 +1,39 @@
 import type { Connection } from '../../apis/generated/connection.js';
 import { ConnectionContext, IPContext } from '../../apis/generated/connectioncontext.js';
+import type { NetworkServiceEndpoint } from '../../apis/generated/registry.js';
+import { timestamp } from '../../src/forwarder/chain/timestamp.js';
 import type { NextHops } from '../../src/forwarder/elements/connect-onward.js';
 import type { Directory } from '../../src/forwarder/elements/discover.js';
 import { endpointNamed, serviceNamed } from '../../src/forwarder/grpc/registry-messages.js';
 import { ForwarderError } from '../../src/ports/error.js';
 import type { CallGate } from '../sim/call-gate.js';
 
-/** An endpoint and the registry that knows it. It refuses to know a connection twice and to forget an unknown one. */
+/** A message as it arrived at an endpoint. */
+export interface Received {
+  readonly url: string;
+  readonly connection: Connection;
+}
+
+/** Endpoints of one service and the registry that knows them. A Close for a connection that none holds is no error. */
 export class SimulatedEndpoint {
   readonly directory: Directory;
   readonly nextHops: NextHops;
-  /** What it answers; a refresh may find another one. */
+  /** What they answer; a refresh may find another one. */
   context: Partial<ConnectionContext> = { ipContext: addresses('10.0.0.1/32', '10.0.0.2/32') };
-  /** Refuses Requests with this error. */
+  /** Refuses Requests with this error, at every endpoint. */
   refusal: ForwarderError | undefined;
-  /** Names under which it is registered. */
+  /** Names under which they are registered. */
   names: readonly string[] = ['endpoint'];
-  readonly #open = new Map<string, Connection>();
+  /** Those that refuse by themselves, with their words. */
+  readonly refusing = new Map<string, string>();
+  /** Where they listen, if not in the usual place. */
+  readonly urls = new Map<string, string>();
+  /** When their registrations end, ms since the epoch. */
+  readonly ends = new Map<string, number>();
+  /** Requests and Closes in order of arrival. */
+  readonly requests: Received[] = [];
+  readonly closes: Received[] = [];
+  readonly #open = new Map<string, Received>();
 
   constructor(gate: CallGate) {
     this.directory = {
@@ -31,40 +48,54 @@ export class SimulatedEndpoint {
     };
     this.nextHops = {
       request: (url, { connection }, signal) =>
-        gate.call(`nextHops.request ${url}`, signal, () => this.#request(connection)),
+        gate.call(`nextHops.request ${url}`, signal, () => this.#request(url, connection)),
       close: (url, connection, signal) =>
         gate.call(`nextHops.close ${url}`, signal, () => {
-          this.#open.delete(connection.id);
+          this.closes.push({ url, connection });
+          this.#open.delete(`${url} ${connection.id}`);
         }),
     };
   }
 
-  /** Connections that it holds. */
+  /** Connections that they hold. */
   open(): readonly string[] {
-    return [...this.#open.keys()];
+    return [...this.#open.values()].map(({ connection }) => connection.id);
   }
 
-  /** The connection as it was asked for last. */
-  asked(id: string): Connection | undefined {
-    return this.#open.get(id);
+  /** Where a connection is held. */
+  holding(id: string): readonly string[] {
+    return [...this.#open.values()].filter(({ connection }) => connection.id === id).map(({ url }) => url);
   }
 
-  #registered(name: string) {
-    return endpointNamed({ name, services: ['service'], url: `unix:///run/${name}.sock` });
+  #registered(name: string): NetworkServiceEndpoint {
+    const url = this.urls.get(name) ?? usualUrl(name);
+    const end = this.ends.get(name);
+    return {
+      ...endpointNamed({ name, services: ['service'], url }),
+      ...(end !== undefined && { expirationTime: timestamp(end) }),
+    };
   }
 
-  #request(connection: Connection | undefined): Connection {
+  #request(url: string, connection: Connection | undefined): Connection {
     if (connection === undefined) throw new ForwarderError('invalid', 'no connection');
-    if (this.refusal !== undefined) {
-      throw new ForwarderError(this.refusal.kind, this.refusal.message, { details: { answered: true } });
+    this.requests.push({ url, connection });
+    const words = this.refusing.get(connection.networkServiceEndpointName);
+    const refusal = words === undefined ? this.refusal : new ForwarderError('refused', words);
+    if (refusal !== undefined) {
+      throw new ForwarderError(refusal.kind, refusal.message, { details: { answered: true } });
     }
-    this.#open.set(connection.id, connection);
+    this.#open.set(`${url} ${connection.id}`, { url, connection });
     return {
       ...connection,
       mechanism: { cls: 'LOCAL', type: 'NOOP', parameters: {} },
       context: { ...ConnectionContext.fromPartial({}), ...connection.context, ...this.context },
     };
   }
+}
+
+/** Where an endpoint listens unless it is said otherwise. */
+export function usualUrl(name: string): string {
+  return `unix:///run/${name}.sock`;
 }
 
 /** An IP context with one address at each end. */

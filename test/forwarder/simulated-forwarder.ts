@@ -42,10 +42,21 @@ export interface Wish {
   readonly type?: string;
   readonly parameters?: Readonly<Record<string, string>>;
   readonly context?: Partial<ConnectionContext>;
-  /** How long the client's token is good, ms. */
-  readonly life?: number;
+  /** How long the client's token is good, ms; `none`: it sends no token. */
+  readonly life?: number | 'none';
+  /** `false`: it does not say how long it waits. */
+  readonly saysDeadline?: boolean;
   /** `false`: announces the descriptor of its namespace and never sends it. */
   readonly sendsDescriptor?: boolean;
+}
+
+/** What a {@link SimulatedForwarder} is made of; what is not given is usual. */
+export interface SimulatedForwarderOptions {
+  readonly pf?: Partial<PfOptions>;
+  readonly turn?: Turn;
+  readonly simulatedVfs?: boolean;
+  /** Names under which every VF is offered. */
+  readonly tokenNames?: readonly string[];
 }
 
 /** The whole forwarder over a simulated node, with a simulated endpoint behind it. Every call outside goes through one plan of faults. */
@@ -58,8 +69,8 @@ export class SimulatedForwarder {
   /** Signals that calls were made with: none may keep a listener. */
   readonly ended = new AbortController();
 
-  static async create(options: { pf?: Partial<PfOptions>; turn?: Turn; simulatedVfs?: boolean } = {}) {
-    const { pf = {}, turn = inOrder, simulatedVfs = false } = options;
+  static async create(options: SimulatedForwarderOptions = {}) {
+    const { pf = {}, turn = inOrder, simulatedVfs = false, tokenNames = [tokenName] } = options;
     const physicalFunction = { address: '0000:01:00.0', name: 'pf0', vfs: 4, ...pf };
     const node = new SimNode({ pfs: [physicalFunction], turn, simulatedVfs });
     const config = {
@@ -68,7 +79,7 @@ export class SimulatedForwarder {
       vfKernelDriver: physicalFunction.vfDriver ?? 'igbvf',
       capabilities: ['10G'],
       serviceDomains: ['worker.domain'],
-      tokenNames: [tokenName],
+      tokenNames,
       numVfs: undefined,
       virtualFunctions: undefined,
       where: 'pci.config:1:1',
@@ -112,8 +123,8 @@ export class SimulatedForwarder {
   readonly #gate: CallGate;
 
   /** Tokens that kubelet has given to pods. */
-  allocate(count: number): TokenId[] {
-    const ids = this.pool.tokens(tokenName).map((token) => token.id);
+  allocate(count: number, name = tokenName): TokenId[] {
+    const ids = this.pool.tokens(name).map((token) => token.id);
     const given = ids.slice(0, count);
     this.pool.allocate(given);
     return given;
@@ -140,6 +151,16 @@ export class SimulatedForwarder {
     return this.#asked(wish, (asked) => this.forwarder.close(connection, asked));
   }
 
+  /** A first Request for a client with this wish. */
+  connect(wish: Wish, id = 'U1'): Promise<Connection> {
+    return this.request(this.firstRequest(id, wish), wish);
+  }
+
+  /** The last answer, sent back. */
+  refresh(answer: Connection, wish: Wish): Promise<Connection> {
+    return this.request(refreshOf(answer, wish), wish);
+  }
+
   /** What is left of anything, in text: equal texts mean that nothing is. */
   state(): string {
     const functions = this.pool.functions().map((it) => `${it.address} ${it.use.kind}`);
@@ -161,18 +182,19 @@ export class SimulatedForwarder {
   ): Promise<T> {
     const run = async () => {
       using deadline = this.clock.deadline("the caller's call", callMs, ...(signal === undefined ? [] : [signal]));
-      return await call({ caller: this.#caller(wish), signal: deadline.signal });
+      return await call({ caller: this.caller(wish), signal: deadline.signal });
     };
     return this.clock.advanceUntil(run());
   }
 
-  #caller(wish: Wish): Caller {
-    const { namespace = '/sim/ns/client', life = 600_000, sendsDescriptor = true } = wish;
+  /** The manager that calls for a client with this wish, now. */
+  caller(wish: Wish): Caller {
+    const { namespace = '/sim/ns/client', life = 600_000, sendsDescriptor = true, saysDeadline = true } = wish;
     const now = this.clock.wallTime();
     return {
       spiffeId: 'spiffe://test/manager',
-      token: { value: 'token of the manager', expires: now + life },
-      deadline: now + callMs,
+      ...(life !== 'none' && { token: { value: 'token of the manager', expires: now + life } }),
+      ...(saysDeadline && { deadline: now + callMs }),
       receive: (inodeUrl, signal) =>
         this.#gate.call(`caller.receive ${inodeUrl}`, signal, () => {
           if (!sendsDescriptor) throw toForwarderError(new Error(`no descriptor came for ${inodeUrl}`));
