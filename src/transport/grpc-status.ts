@@ -36,7 +36,8 @@ export function toServiceError(thrown: unknown): ServiceError {
 /** What a peer answered, as our error: the kind of its code, its text unchanged. INTERNAL, DATA_LOSS and the rest are `unknown`. */
 export function fromServiceError(thrown: unknown): ForwarderError {
   if (!isServiceError(thrown)) return toForwarderError(thrown);
-  const code = status[thrown.code] ?? String(thrown.code);
+  // A peer may send a number that is no code.
+  const code = (status as Partial<Record<number, string>>)[thrown.code] ?? String(thrown.code);
   return new ForwarderError(kindOfCode.get(thrown.code) ?? 'unknown', thrown.details || code, {
     cause: thrown,
     details: { grpcCode: code },

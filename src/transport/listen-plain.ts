@@ -31,12 +31,13 @@ export async function listenPlain({ address, services, signal }: PlainListenOpti
   const url = await startListening(net, parseEndpointAddress(address.startsWith('/') ? `unix://${address}` : address));
   const closed = new Promise<void>((resolve) => net.once('close', () => resolve()));
   const close = () => {
-    signal.removeEventListener('abort', close);
+    signal.removeEventListener('abort', onAbort);
     net.close();
     grpc.forceShutdown();
     return closed;
   };
-  signal.addEventListener('abort', close, { once: true });
+  const onAbort = () => void close();
+  signal.addEventListener('abort', onAbort, { once: true });
   if (signal.aborted) await close();
   return { url, [Symbol.asyncDispose]: close };
 }

@@ -107,7 +107,7 @@ describe('calls over mutual TLS', () => {
         new Promise((_resolve, reject) => {
           call.signal.addEventListener('abort', () => {
             reasons.push((call.signal.reason as ForwarderError).kind);
-            reject(call.signal.reason);
+            reject(call.signal.reason as Error);
           });
           reached.abort();
         }),

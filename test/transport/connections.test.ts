@@ -106,7 +106,7 @@ describe('connections', () => {
     await using pair = await nodePair({
       say: (_text, call) =>
         new Promise((_resolve, reject) => {
-          call.signal.addEventListener('abort', () => reject(call.signal.reason));
+          call.signal.addEventListener('abort', () => reject(call.signal.reason as Error));
           inside.abort();
         }),
     });

@@ -157,7 +157,7 @@ describe('FdSocket', () => {
     expect(await text(pair.far, 3)).to.equal('abc');
     const open = openDescriptors();
     const answers = await Promise.all(
-      urls.map((url) => pair.far.receive(url, never).catch((e: ForwarderError) => e.kind)),
+      urls.map((url) => pair.far.receive(url, never).catch((e: unknown) => (e as ForwarderError).kind)),
     );
     expect(answers[0]).to.equal('refused');
     for (const answer of answers.slice(1)) if (typeof answer === 'object') answer[Symbol.dispose]();

@@ -13,7 +13,7 @@ export function say(pair: Pick<NodePair, 'channels' | 'server'>, text: string, s
 export function failure(promise: Promise<unknown>): Promise<ForwarderError> {
   return promise.then(
     () => Promise.reject(new Error('expected an error')),
-    (error: ForwarderError) => error,
+    (error: unknown) => error as ForwarderError,
   );
 }
 
