@@ -40,7 +40,13 @@ export async function nodePair(
   const { signal } = new AbortController();
   const services = [service<typeof EchoService, Peer>(EchoService, handlers)];
   const url = `unix://${directory}/server.sock`;
-  const server = await listen({ url, source: serverSource, services, clock, log, signal, ...options });
+  const cleanUp = () => rmSync(directory, { recursive: true, force: true });
+  const server = await listen({ url, source: serverSource, services, clock, log, signal, ...options }).catch(
+    (error) => {
+      cleanUp();
+      throw error;
+    },
+  );
   const clients: Channels[] = [];
   const client = (source: StaticSource, more: Partial<ChannelsOptions> = {}) => {
     const tokens = new Es256TokenIssuer({ source, clock, lifetimeMs: 600_000 });
@@ -60,7 +66,7 @@ export async function nodePair(
     async [Symbol.asyncDispose]() {
       for (const channels of clients) await channels[Symbol.asyncDispose]();
       await server[Symbol.asyncDispose]();
-      rmSync(directory, { recursive: true, force: true });
+      cleanUp();
     },
   };
 }
