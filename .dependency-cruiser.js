@@ -55,10 +55,26 @@ export default {
     },
     {
       name: 'front-ends-know-no-adapter-and-no-other-front-end',
-      comment: 'Each front-end can be left out or replaced: it speaks to the rest over the core and ports.',
+      comment:
+        'Each front-end can be left out or replaced: it speaks to the rest over the core and ports. ' +
+        'forwarder/grpc is where the forwarder meets its transport, and nothing else.',
       severity: 'error',
-      from: { path: `^src/(${frontEnds})/` },
+      from: { path: `^src/(${frontEnds})/`, pathNot: '^src/forwarder/grpc/' },
       to: { path: '^src/', pathNot: `^src/($1|${core}|ports)/` },
+    },
+    {
+      name: 'the-wire-side-of-the-forwarder-knows-only-its-transport',
+      comment: 'It translates messages; what it finds out about the machine it gets from nobody.',
+      severity: 'error',
+      from: { path: '^src/forwarder/grpc/' },
+      to: { path: '^src/', pathNot: '^src/(forwarder|transport|ports)/' },
+    },
+    {
+      name: 'the-chain-does-not-know-the-wire-side',
+      comment: 'Elements work on plain messages, whoever brought them.',
+      severity: 'error',
+      from: { path: '^src/forwarder/', pathNot: '^src/forwarder/grpc/' },
+      to: { path: '^src/(transport|forwarder/grpc)/' },
     },
     {
       name: 'only-front-ends-and-adapters-know-the-wire',

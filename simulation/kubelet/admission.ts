@@ -45,7 +45,7 @@ async function choose({ resource, count, known, checkpoint }: Allocation): Promi
     const figures = `Requested: ${count}, Available: ${free.length}`;
     throw new Error(`requested number of devices unavailable for ${resource}. ${figures}`);
   }
-  return await prefer({ known, free, count });
+  return prefer({ known, free, count });
 }
 
 async function prefer(choice: { known: KnownResource; free: string[]; count: number }): Promise<string[]> {

@@ -19,8 +19,8 @@ export class PluginEndpoint {
   /** Waits for the connection, as kubelet does before it answers Register. Rejects after `timeout` milliseconds. */
   connect(timeout: number): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#client.waitForReady(Date.now() + timeout, (error) => {
-        if (error === undefined || error === null) resolve();
+      this.#client.waitForReady(Date.now() + timeout, (error?: Error) => {
+        if (error === undefined) resolve();
         else reject(new Error('failed to dial device plugin: context deadline exceeded'));
       });
     });

@@ -36,9 +36,9 @@ export class KernelWrites {
   async #perform(path: string, file: string, text: string): Promise<void> {
     const value = text.replace(/\n$/, '');
     const [, , kind, owner = '', attribute] = path.split('/');
-    if (kind === 'drivers_probe') return await this.#kernel.probe(value);
-    if (kind === 'drivers') return await this.#perDriver(owner, attribute, value);
-    if (attribute === 'sriov_numvfs') return await this.#setVfCount(owner, value);
+    if (kind === 'drivers_probe') return this.#kernel.probe(value);
+    if (kind === 'drivers') return this.#perDriver(owner, attribute, value);
+    if (attribute === 'sriov_numvfs') return this.#setVfCount(owner, value);
     if (attribute !== 'driver_override') throw new KernelRefusal('EACCES', `${path} is not for writing`);
     await writeFile(file, text, { flag: 'r+' });
   }

@@ -73,7 +73,7 @@ export class TreeFolders {
   /** Shows these netdevs; undefined removes `net` as a whole. */
   async showNetdevs(address: PciAddress, netdevs: readonly FunctionNetdev[] | undefined): Promise<void> {
     const folder = this.of(address, 'net');
-    if (netdevs === undefined) return await rm(folder, { recursive: true, force: true });
+    if (netdevs === undefined) return rm(folder, { recursive: true, force: true });
     await mkdir(folder, { recursive: true });
     const wanted = new Set(netdevs.map((netdev) => netdev.name));
     for (const name of await readdir(folder)) {

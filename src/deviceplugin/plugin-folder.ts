@@ -1,6 +1,8 @@
 import { watch } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Clock } from '../ports/clock.js';
+import { toForwarderError } from '../ports/error.js';
+import { hasFired } from '../ports/has-fired.js';
 import type { Log } from '../ports/log.js';
 import { type FileIdentity, fileIdentity } from './socket-file.js';
 
@@ -62,7 +64,7 @@ export class PluginFolder implements Disposable {
       };
       const aborted = () => {
         this.#waiting.delete(looked);
-        reject(signal.reason);
+        reject(toForwarderError(signal.reason));
       };
       this.#waiting.add(looked);
       signal.addEventListener('abort', aborted, { once: true });
@@ -81,7 +83,7 @@ export class PluginFolder implements Disposable {
       const folder = await fileIdentity(this.path).catch(() => undefined);
       if (folder !== watched?.folder) {
         watched?.stop.abort();
-        watched = folder === undefined || signal.aborted ? undefined : this.#watch(folder);
+        watched = folder === undefined || hasFired(signal) ? undefined : this.#watch(folder);
       }
       this.#look();
       await this.#clock.sleep(POLL_MS, signal).catch(() => undefined);

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Clock } from '../ports/clock.js';
 import { type ForwarderError, toForwarderError } from '../ports/error.js';
+import { hasFired } from '../ports/has-fired.js';
 import type { Log } from '../ports/log.js';
 import { BackOff } from './back-off.js';
 import type { PluginFolder } from './plugin-folder.js';
@@ -79,7 +80,7 @@ export class PluginServer implements AsyncDisposable {
         kubelet = await folder.until(() => folder.kubelet(), signal);
         await this.#serve(kubelet, signal);
       } catch (thrown) {
-        if (!signal.aborted) this.#failed(toForwarderError(thrown));
+        if (!hasFired(signal)) this.#failed(toForwarderError(thrown));
       }
       await this.#pause(kubelet, signal);
     }

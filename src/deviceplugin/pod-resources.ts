@@ -65,7 +65,7 @@ export class PodResources {
       return await callOnce({ ...call, method: PodResourcesListerService.list });
     } catch (thrown) {
       if (!(thrown instanceof ForwarderError) || thrown.kind !== 'unsupported') throw thrown;
-      return await callOnce({ ...call, method: AlphaPodResourcesListerService.list });
+      return callOnce({ ...call, method: AlphaPodResourcesListerService.list });
     }
   }
 }

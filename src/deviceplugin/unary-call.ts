@@ -1,4 +1,5 @@
 import { Client, credentials, type MethodDefinition } from '@grpc/grpc-js';
+import { toForwarderError } from '../ports/error.js';
 import { fromStatus } from './grpc-status.js';
 
 /** kubelet's own clients accept answers of this many bytes; grpc-js's default of 4 MiB is too small for dense nodes. */
@@ -41,7 +42,7 @@ function answerOf<Request, Answer>(client: Client, what: UnaryCall<Request, Answ
       request,
       (error, answer) => {
         signal.removeEventListener('abort', cancel);
-        if (signal.aborted) reject(signal.reason);
+        if (signal.aborted) reject(toForwarderError(signal.reason));
         else if (error !== null) reject(fromStatus(method.path, error));
         else resolve(answer as Answer);
       },

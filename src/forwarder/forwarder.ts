@@ -1,4 +1,4 @@
-import type { Connection } from '../../apis/generated/connection.js';
+import { type Connection, State } from '../../apis/generated/connection.js';
 import type { NetworkServiceRequest } from '../../apis/generated/networkservice.js';
 import { Quarantine, type QuarantinedFunction } from '../ledger/quarantine.js';
 import { HeldNamespaces } from '../mechanism/held-namespaces.js';
@@ -108,7 +108,7 @@ function withCloseTokens(
   close: { readonly connection: Connection; readonly caller: Caller } | undefined,
   issuer: TokenIssuer,
 ): Connection {
-  return withTokens(known, close?.caller ?? silentCaller, issuer);
+  return withTokens({ ...known, state: State.UP }, close?.caller ?? silentCaller, issuer);
 }
 
 /** Nobody called: the connection ends by itself. */

@@ -31,7 +31,7 @@ export const routeCodec: IpCodec<IpRoute> = {
 };
 
 /** Reads RTM_NEWROUTE; undefined for what an {@link IpRoute} cannot say (local, multicast, several paths). */
-export function decodeRoute(message: Buffer): ListedRoute | undefined {
+function decodeRoute(message: Buffer): ListedRoute | undefined {
   const family = ipVersion(message[0]);
   const attributes = new Attributes(message.subarray(headerLength));
   const index = attributes.u32(RTA.OIF);

@@ -5,7 +5,7 @@ import { errnoName, lastErrno, libc, systemError } from './libc.js';
 export interface Received {
   readonly bytes: Buffer;
   readonly descriptors: readonly number[];
-  /** The peer sent more descriptors in one message than {@link descriptorsPerRead}; the kernel closed the surplus. */
+  /** The peer sent more descriptors in one message than 64; the kernel closed the surplus. */
   readonly truncated: boolean;
 }
 
@@ -34,7 +34,7 @@ export interface UnixSocketCalls {
 }
 
 /** Room for descriptors in one read, as grpcfd has. */
-export const descriptorsPerRead = 64;
+const descriptorsPerRead = 64;
 
 // Flags and constants of linux/socket.h and fcntl.h, the same on every architecture that koffi is built for.
 const MSG_CTRUNC = 0x8;

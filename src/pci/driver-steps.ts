@@ -49,9 +49,11 @@ export class DriverSteps {
   async unbindFrom(driver: string): Promise<void> {
     const name = `unbinding ${this.#address} from ${driver}`;
     const file = driverAttribute(this.#access.roots, driver, 'unbind');
-    await this.#write({ name, file, text: `${this.#address}\n`, meanings: unbindMeanings }).catch(async (error) => {
-      if ((await this.driver()) === driver) throw error;
-    });
+    await this.#write({ name, file, text: `${this.#address}\n`, meanings: unbindMeanings }).catch(
+      async (error: unknown) => {
+        if ((await this.driver()) === driver) throw error;
+      },
+    );
     await this.#wait(name, async () => (await this.driver()) !== driver);
   }
 
@@ -60,7 +62,7 @@ export class DriverSteps {
     const name = `binding ${this.#address} to ${driver}`;
     const file = driverAttribute(this.#access.roots, driver, 'bind');
     const meanings = bindMeanings(driver);
-    await this.#write({ name, file, text: `${this.#address}\n`, meanings }).catch(async (error) => {
+    await this.#write({ name, file, text: `${this.#address}\n`, meanings }).catch(async (error: unknown) => {
       if ((await this.driver()) !== driver) throw error;
     });
     await this.#wait(name, async () => (await this.driver()) === driver);

@@ -43,7 +43,7 @@ export class SysfsPciBus implements PciBus {
 
   async hasDriver(driver: string): Promise<boolean> {
     requireDriverName(driver);
-    return await orFailure(`looking for driver ${driver}`, pathExists(driverFolder(this.#access.roots, driver)));
+    return orFailure(`looking for driver ${driver}`, pathExists(driverFolder(this.#access.roots, driver)));
   }
 }
 

@@ -58,8 +58,3 @@ export function toForwarderError(thrown: unknown): ForwarderError {
   }
   return new ForwarderError('unknown', String(thrown), { cause: thrown });
 }
-
-/** True for a failure after which the effect may or may not have happened. */
-export function isOutcomeUnknown(error: ForwarderError): boolean {
-  return error.kind === 'timed-out' || error.kind === 'cancelled' || error.kind === 'unknown';
-}

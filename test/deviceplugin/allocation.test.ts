@@ -27,7 +27,7 @@ describe('kubelet allocating tokens', () => {
   });
 
   async function refusal(...ids: string[]): Promise<string> {
-    return await endpoint.allocate(ids).then(
+    return endpoint.allocate(ids).then(
       () => 'allocated',
       (thrown: unknown) => (thrown as Error).message,
     );

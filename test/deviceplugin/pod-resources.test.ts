@@ -58,7 +58,7 @@ describe('asking kubelet which pod holds which token', () => {
     });
 
     async function failure(signal = never): Promise<unknown> {
-      return await podResources.list(names, signal).catch((thrown: unknown) => thrown);
+      return podResources.list(names, signal).catch((thrown: unknown) => thrown);
     }
 
     it('says that it is not there', async () => {

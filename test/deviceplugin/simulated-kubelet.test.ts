@@ -34,7 +34,7 @@ describe('the simulated kubelet is as awkward as the real one', () => {
       ...change,
       options: undefined,
     };
-    return await new Promise((resolve) => {
+    return new Promise((resolve) => {
       client.makeUnaryRequest(path, requestSerialize, responseDeserialize, request, (error) => {
         client.close();
         resolve(error === null ? 'registered' : error.details);

@@ -134,7 +134,7 @@ describe('write helpers', () => {
 });
 
 async function errorOf(work: Promise<unknown>): Promise<unknown> {
-  return await work.then(
+  return work.then(
     () => undefined,
     (error: unknown) => error,
   );

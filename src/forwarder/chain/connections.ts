@@ -97,6 +97,7 @@ export class Connections {
     const held = this.#held.get(id) ?? { id, ledger: new Ledger(this.#parts.undoing), memory: new Memory() };
     this.#held.set(id, held);
     const mark = held.ledger.mark();
+    const { expires } = held;
     const before = held.memory.snapshot();
     try {
       const answer = await this.#parts.chain({ ...arrival, held, log: this.#parts.log.with({ connection: id }) });
@@ -105,6 +106,7 @@ export class Connections {
       return this.#succeeded(held, answer);
     } catch (thrown) {
       held.memory.restore(before);
+      if (expires !== undefined) held.expires = expires; // the timer that is set stands for this one
       throw await this.#failed(held, mark, toForwarderError(thrown));
     }
   }
@@ -113,6 +115,7 @@ export class Connections {
     held.ledger.settle();
     const established = { ...answer, state: State.UP };
     held.established = established;
+    held.lost = false;
     if (held.expires !== undefined) {
       this.#expiry.arm(held.id, held.expires, () => {
         this.#parts.log.info('connection expired without a refresh', { connection: held.id });

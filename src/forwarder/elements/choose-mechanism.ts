@@ -43,17 +43,17 @@ async function tryInOrder(call: Call, candidates: readonly Candidate[], next: Ne
   const failures: ForwarderError[] = [];
   for (const { mechanism, delivery } of candidates) {
     const before = { mark: call.held.ledger.mark(), memory: call.held.memory.snapshot() };
-    let onward = false;
+    const progress = { onward: false };
     try {
       await changeType(call, delivery);
       const connection = withMetric({ ...call.connection, mechanism });
       return await delivery.request({ ...call, connection }, (further) => {
-        onward = true;
+        progress.onward = true;
         return next(further);
       });
     } catch (thrown) {
       const error = toForwarderError(thrown);
-      if (onward || call.signal.aborted || call.held.lost) throw error;
+      if (progress.onward || call.signal.aborted || call.held.lost) throw error;
       failures.push(error);
       await call.held.ledger.unwind(before.mark);
       call.held.memory.restore(before.memory);

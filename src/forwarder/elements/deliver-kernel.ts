@@ -8,7 +8,7 @@ import type { Call } from '../chain/call.js';
 import { memoryKey } from '../chain/held-connection.js';
 import type { Delivery } from './choose-mechanism.js';
 import { type Assignment, claimFunction, type Functions } from './claim-function.js';
-import { holdNamespace } from './hold-namespace.js';
+import { holdNamespace, releaseFormerNamespaces } from './hold-namespace.js';
 import { type KernelRequest, readKernelRequest } from './kernel-request.js';
 import { readContextPlan } from './read-netdev-plan.js';
 
@@ -81,28 +81,15 @@ async function bringTo(world: World, plan: NetdevPlan, call: Call): Promise<void
   const work = { ledger, signal: call.signal };
   const before = memory.get(deliveredKey);
   if (before !== undefined && !needsRedelivery(before.plan, plan)) {
-    if (await refreshed(plan, before.netdev, call)) {
+    if (await refreshNetdev(plan, before.netdev, work)) {
       memory.set(deliveredKey, { plan, netdev: before.netdev });
       return;
     }
+    call.log.warn('netdev has left the client, it is brought again', { function: plan.function });
   }
   if (before !== undefined) await takeHome(before.plan, call);
   memory.set(deliveredKey, { plan, netdev: await deliverNetdev(world, plan, work) });
-}
-
-/** @returns false when the netdev is not where it was brought: it has to be brought again */
-async function refreshed(plan: NetdevPlan, netdev: DeliveredNetdev, call: Call): Promise<boolean> {
-  try {
-    await refreshNetdev(plan, netdev, { ledger: call.held.ledger, signal: call.signal });
-    return true;
-  } catch (thrown) {
-    if (!(thrown instanceof ForwarderError) || thrown.kind !== 'not-found') throw thrown;
-    call.log.warn('netdev has left the client, it is brought again', {
-      function: plan.function,
-      reason: thrown.message,
-    });
-    return false;
-  }
+  await releaseFormerNamespaces(plan.namespace, call);
 }
 
 /** Undoes the delivery and nothing else: the VF stays claimed, the next hop connected. */

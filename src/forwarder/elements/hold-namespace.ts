@@ -1,6 +1,6 @@
 import type { World } from '../../mechanism/kernel/world.js';
 import { ForwarderError } from '../../ports/error.js';
-import type { NetNamespace } from '../../ports/links.js';
+import type { NamespaceId, NetNamespace } from '../../ports/links.js';
 import type { PciAddress } from '../../ports/pci-address.js';
 import type { Call } from '../chain/call.js';
 import { memoryKey } from '../chain/held-connection.js';
@@ -24,6 +24,11 @@ export async function holdNamespace(
     world.held.hold(namespace);
   });
   memory.set(heldKey, request.namespace);
+}
+
+/** Lets go of namespaces that the client has left; to be called when its netdev has arrived in the new one. */
+export async function releaseFormerNamespaces(current: NamespaceId, { held: { ledger } }: Call): Promise<void> {
+  await ledger.release((entry) => entry.kind === 'namespace-held' && entry.args['namespace'] !== current);
 }
 
 async function receive(world: World, request: KernelRequest, call: Call): Promise<NetNamespace> {

@@ -1,4 +1,4 @@
-import { type Connection, State } from '../../../apis/generated/connection.js';
+import type { Connection } from '../../../apis/generated/connection.js';
 import type { TokenIssuer } from '../../ports/identity.js';
 import type { Caller } from '../chain/call.js';
 import type { Element } from '../chain/element.js';
@@ -7,7 +7,8 @@ import { timestamp } from '../chain/timestamp.js';
 
 /**
  * Writes the caller's token into the caller's path segment and one of our own, addressed to the caller, into ours. The
- * caller's is written only when it came with the call; whatever the path said before stays otherwise.
+ * caller's is written only when it came with the call; whatever the path said before stays otherwise. The state goes on
+ * as it came: each component on the way gives up its own half when a reselection is asked for.
  */
 export function updateToken(issuer: TokenIssuer): Element {
   return {
@@ -24,5 +25,5 @@ export function withTokens(connection: Connection, caller: Caller, issuer: Token
     caller.token === undefined || index === 0
       ? connection
       : withSegment(connection, index - 1, { token: caller.token.value, expires: timestamp(caller.token.expires) });
-  return withSegment({ ...entered, state: State.UP }, index, { token: own.token, expires: timestamp(own.expires) });
+  return withSegment(entered, index, { token: own.token, expires: timestamp(own.expires) });
 }

@@ -1,7 +1,8 @@
 import type { EntryId, JsonObject } from '../../ledger/entry.js';
 import type { Ledger } from '../../ledger/ledger.js';
-import type { IpObject, NetNamespace } from '../../ports/links.js';
+import type { IpObject, IpRule, NetNamespace } from '../../ports/links.js';
 import type { PciAddress } from '../../ports/pci-address.js';
+import { type IpChange, ipDifference } from './ip-difference.js';
 import { ipObjects, objectKey, policyTables } from './ip-objects.js';
 import type { IpPlan } from './netdev-plan.js';
 
@@ -14,41 +15,60 @@ export interface IpTarget {
   readonly moved: EntryId;
 }
 
-/** The difference between what is and what shall be. */
-export interface IpChange {
-  /** In the order in which they can be added. */
-  readonly add: readonly IpObject[];
-  /** In the order in which they can be removed. */
-  readonly remove: readonly IpObject[];
-}
-
 /** What a netdev that has just arrived needs: it has nothing yet, so nothing is read but the tables in use. */
-export async function firstIpChange(plan: IpPlan, target: IpTarget, signal: AbortSignal): Promise<IpChange> {
+export async function firstIpObjects(
+  plan: IpPlan,
+  target: IpTarget,
+  signal: AbortSignal,
+): Promise<readonly IpObject[]> {
   const used = plan.policies.length === 0 ? new Set<number>() : await target.namespace.addressing.usedTables(signal);
-  return { add: ipObjects(plan, target.index, policyTables(plan.policies, [], used)), remove: [] };
+  return ipObjects(plan, target.index, policyTables(plan.policies, [], used));
 }
 
 /** Compares the plan with what the kernel has, which is the truth whoever changed it. */
-export async function ipChange(plan: IpPlan, target: IpTarget, signal: AbortSignal): Promise<IpChange> {
+export async function ipChange(plan: IpPlan, target: IpTarget, work: Work): Promise<IpChange> {
+  const onNetdev = await ipOnNetdev(target, work.signal);
+  const rules = await ownRules(target, onNetdev, work);
   const { addressing } = target.namespace;
-  const addresses = await addressing.list('address', target.index, signal);
-  const neighbours = await addressing.list('neighbour', target.index, signal);
-  const routes = await addressing.list('route', target.index, signal);
-  const tables = new Set(routes.map((route) => route.table));
-  const rules = (await addressing.list('rule', undefined, signal)).filter((rule) => tables.has(rule.table));
-  const used = plan.policies.length === 0 ? new Set<number>() : await addressing.usedTables(signal);
+  const used = plan.policies.length === 0 ? new Set<number>() : await addressing.usedTables(work.signal);
   const wanted = ipObjects(plan, target.index, policyTables(plan.policies, rules, used));
-  const present: readonly IpObject[] = [...rules, ...routes, ...neighbours, ...addresses];
-  const presentKeys = new Set(present.map(objectKey));
-  const wantedKeys = new Set(wanted.map(objectKey));
-  return {
-    add: wanted.filter((object) => !presentKeys.has(objectKey(object))),
-    remove: present.filter((object) => !wantedKeys.has(objectKey(object))),
-  };
+  return ipDifference([...rules, ...onNetdev], wanted);
 }
 
-/** Adds before it removes, so that what stays in use is never without a route; each part is recorded first. */
+/** What is configured on the netdev, rules apart, in an order in which it can be removed. */
+export async function ipOnNetdev(
+  { namespace: { addressing }, index }: IpTarget,
+  signal: AbortSignal,
+): Promise<readonly IpObject[]> {
+  const addresses = await addressing.list('address', index, signal);
+  const neighbours = await addressing.list('neighbour', index, signal);
+  const routes = await addressing.list('route', index, signal);
+  return [...routes, ...neighbours, ...addresses];
+}
+
+/** Rules say nothing of netdevs: ours are those on record, and those that lead to a table with routes of the netdev. */
+async function ownRules(
+  { namespace: { addressing }, function: address }: IpTarget,
+  onNetdev: readonly IpObject[],
+  { ledger, signal }: Work,
+): Promise<readonly IpRule[]> {
+  const tables = new Set(onNetdev.map((object) => (object.kind === 'route' ? object.table : undefined)));
+  const recorded = new Set(
+    ledger
+      .entries()
+      .filter((entry) => entry.kind === 'ip-added' && entry.function === address)
+      .flatMap((entry) => (entry.args['objects'] as unknown as readonly IpObject[]).map(objectKey)),
+  );
+  const rules = await addressing.list('rule', undefined, signal);
+  return rules.filter((rule) => tables.has(rule.table) || recorded.has(objectKey(rule)));
+}
+
+/**
+ * Takes away what is in the way, then adds before it removes the rest, so that what stays in use is never without a
+ * route; each part is recorded first.
+ */
 export async function applyIpChange(change: IpChange, target: IpTarget, work: Work): Promise<void> {
+  await removeIp(change.clear, target, work);
   await addIp(change.add, target, work);
   await removeIp(change.remove, target, work);
 }
@@ -66,7 +86,12 @@ export async function addIp(objects: readonly IpObject[], target: IpTarget, { le
   }
 }
 
-async function removeIp(objects: readonly IpObject[], target: IpTarget, { ledger, signal }: Work): Promise<void> {
+/** Removes objects, rules first. */
+export async function removeIp(
+  objects: readonly IpObject[],
+  target: IpTarget,
+  { ledger, signal }: Work,
+): Promise<void> {
   for (const [part, covered] of byCover(objects).reverse()) {
     await ledger.perform(step('ip-removed', part, covered, target), () =>
       target.namespace.addressing.remove(part, signal),

@@ -1,7 +1,7 @@
 import type { EntryId } from '../../ledger/entry.js';
 import { ForwarderError } from '../../ports/error.js';
 import type { Link, NetNamespace } from '../../ports/links.js';
-import { addIp, firstIpChange, type IpTarget, type Work } from './configure-ip.js';
+import { addIp, firstIpObjects, type IpTarget, type Work } from './configure-ip.js';
 import { awaitAtHome, findAtHome, type HomeNetdev } from './find-at-home.js';
 import { travelName } from './interface-name.js';
 import { changeSetting } from './namespace-setting.js';
@@ -134,15 +134,15 @@ async function settleIn(plan: NetdevPlan, target: IpTarget, work: Work): Promise
   await links.change(target.index, { name: plan.interfaceName }, work.signal).catch((error: unknown) => {
     throw nameTaken(error, plan, target);
   });
-  const change = plan.ip === undefined ? { add: [], remove: [] } : await firstIpChange(plan.ip, target, work.signal);
+  const objects = plan.ip === undefined ? [] : await firstIpObjects(plan.ip, target, work.signal);
   await addIp(
-    change.add.filter((object) => object.kind === 'address'),
+    objects.filter((object) => object.kind === 'address'),
     target,
     work,
   );
   await links.change(target.index, { up: true }, work.signal);
   await addIp(
-    change.add.filter((object) => object.kind !== 'address'),
+    objects.filter((object) => object.kind !== 'address'),
     target,
     work,
   );

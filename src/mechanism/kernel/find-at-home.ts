@@ -1,4 +1,4 @@
-import { ForwarderError } from '../../ports/error.js';
+import { ForwarderError, toForwarderError } from '../../ports/error.js';
 import type { Link } from '../../ports/links.js';
 import type { PciAddress } from '../../ports/pci-address.js';
 import type { FunctionFacts } from '../../ports/pci-bus.js';
@@ -39,7 +39,15 @@ export async function awaitAtHome(world: World, address: PciAddress, signal: Abo
       return await findAtHome(world, await world.pci.facts(address), signal);
     } catch (thrown) {
       if (!(thrown instanceof ForwarderError) || thrown.kind !== 'not-found') throw thrown;
-      await world.clock.sleep(pauseMs, signal);
+      await world.clock.sleep(pauseMs, signal).catch(() => {
+        throw gaveUp(signal, thrown);
+      });
     }
   }
+}
+
+/** Says what was waited for, not only that somebody grew tired of it. */
+function gaveUp(signal: AbortSignal, missing: ForwarderError): ForwarderError {
+  const { kind, message } = toForwarderError(signal.reason);
+  return new ForwarderError(kind, `${missing.message} (${message})`, { cause: missing, details: missing.details });
 }

@@ -10,7 +10,7 @@ export interface NetdevIdentity {
 }
 
 /** By its parent device where it has one; a simulated VF has none: then by the index and MAC on record. */
-export function isSameNetdev(link: Link, identity: NetdevIdentity): boolean {
+function isSameNetdev(link: Link, identity: NetdevIdentity): boolean {
   if (link.parent !== undefined) return link.parent === identity.function;
   return link.index === identity.index && identity.macs.some((mac) => mac === link.mac);
 }

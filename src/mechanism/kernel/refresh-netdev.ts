@@ -1,49 +1,55 @@
-import { ForwarderError } from '../../ports/error.js';
 import type { Link, LinkChange } from '../../ports/links.js';
-import { applyIpChange, ipChange, type Work } from './configure-ip.js';
+import { applyIpChange, type IpTarget, ipChange, ipOnNetdev, removeIp, type Work } from './configure-ip.js';
 import type { DeliveredNetdev } from './deliver-netdev.js';
-import { findNetdev } from './netdev-identity.js';
+import { isIpv6 } from './ip-difference.js';
+import { findNetdev, type NetdevIdentity } from './netdev-identity.js';
 import type { NetdevPlan } from './netdev-plan.js';
+
+/** Below this MTU (RFC 8200 section 5) the kernel takes IPv6 away from a netdev, with all that it has of it. */
+const leastMtuOfIpv6 = 1280;
 
 /**
  * Brings a delivered netdev to a new plan where it is, by the difference to what the kernel has.
  *
- * @throws ForwarderError `not-found` when the netdev is no longer in the client's namespace
+ * @returns false when the netdev is no longer in the client's namespace: nothing is done then
  */
-export async function refreshNetdev(plan: NetdevPlan, delivered: DeliveredNetdev, work: Work): Promise<void> {
+export async function refreshNetdev(plan: NetdevPlan, delivered: DeliveredNetdev, work: Work): Promise<boolean> {
   const { target, identity } = delivered;
   const link = await findNetdev(target.namespace.links, identity, { names: [plan.interfaceName], signal: work.signal });
-  if (link === undefined) {
-    throw new ForwarderError(
-      'not-found',
-      `the netdev of ${plan.function} is no longer in namespace ${target.namespace.id}`,
-    );
-  }
+  if (link === undefined) return false;
   const at = { ...target, index: link.index };
-  await changeLink(plan, { link, delivered }, work);
-  if (plan.ip !== undefined) await applyIpChange(await ipChange(plan.ip, at, work.signal), at, work);
+  await changeLink(plan, { link, at, identity }, work);
+  if (plan.ip !== undefined) await applyIpChange(await ipChange(plan.ip, at, work), at, work);
+  return true;
 }
 
-async function changeLink(
-  plan: NetdevPlan,
-  { link, delivered }: { link: Link; delivered: DeliveredNetdev },
-  { ledger, signal }: Work,
-): Promise<void> {
+interface Present {
+  readonly link: Link;
+  readonly at: IpTarget;
+  readonly identity: NetdevIdentity;
+}
+
+async function changeLink(plan: NetdevPlan, { link, at, identity }: Present, work: Work): Promise<void> {
   const change: LinkChange = {
     ...(plan.mtu !== undefined && plan.mtu !== link.mtu && { mtu: plan.mtu }),
     ...(!link.up && { up: true }),
   };
   if (Object.keys(change).length === 0) return;
-  const { target, identity } = delivered;
+  if (link.mtu >= leastMtuOfIpv6 && (change.mtu ?? link.mtu) < leastMtuOfIpv6) await removeIpv6(at, work);
   const args = {
-    namespace: target.namespace.id,
+    namespace: at.namespace.id,
     index: link.index,
     macs: identity.macs,
     former: { ...(change.mtu !== undefined && { mtu: link.mtu }), ...(change.up !== undefined && { up: link.up }) },
   };
   // Going home restores MTU and state as well.
-  const step = { kind: 'link-changed', args, function: plan.function, coveredBy: target.moved };
-  await ledger.perform(step, () => target.namespace.links.change(link.index, change, signal));
+  const step = { kind: 'link-changed', args, function: plan.function, coveredBy: at.moved };
+  await work.ledger.perform(step, () => at.namespace.links.change(link.index, change, work.signal));
+}
+
+/** Removes what the kernel would remove without a word, so that it is on record and can come back. */
+async function removeIpv6(target: IpTarget, work: Work): Promise<void> {
+  await removeIp((await ipOnNetdev(target, work.signal)).filter(isIpv6), target, work);
 }
 
 /** True when the change needs the VF at home again: settings through the PF reach a running VF badly or not at all. */

@@ -17,7 +17,7 @@ const rebindAfterMac: ReadonlySet<string> = new Set(['igbvf', 'ixgbevf']);
 const noMac = '00:00:00:00:00:00' as Mac;
 
 /** What the plan asks of the PF for its VF; undefined when nothing. */
-export function wantedVfSettings(plan: Pick<NetdevPlan, 'mac' | 'vlan'>): Partial<VfSettings> | undefined {
+function wantedVfSettings(plan: Pick<NetdevPlan, 'mac' | 'vlan'>): Partial<VfSettings> | undefined {
   const wanted: Partial<VfSettings> = {
     ...(plan.mac !== undefined && { mac: plan.mac }),
     ...(plan.vlan !== undefined && { vlan: plan.vlan }),
