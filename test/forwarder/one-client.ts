@@ -1,5 +1,13 @@
+import type { Connection } from '../../apis/generated/connection.js';
+import type { NetworkServiceRequest } from '../../apis/generated/networkservice.js';
 import type { TokenId } from '../../src/resourcepool/token-id.js';
-import { addClient, SimulatedForwarder, type SimulatedForwarderOptions, type Wish } from './simulated-forwarder.js';
+import {
+  addClient,
+  refreshOf,
+  SimulatedForwarder,
+  type SimulatedForwarderOptions,
+  type Wish,
+} from './simulated-forwarder.js';
 
 /** A forwarder, one client with tokens, and all that is known before anything was asked. */
 export interface OneClient {
@@ -40,4 +48,10 @@ export async function messageOf(attempt: Promise<unknown>): Promise<string> {
     () => 'ok',
     (thrown: unknown) => (thrown instanceof Error ? thrown.message : String(thrown)),
   );
+}
+
+/** A refresh that asks for something else: the client's new wish in place of what it has. */
+export function changedWish(answer: Connection, wish: Wish): NetworkServiceRequest {
+  const { connection, mechanismPreferences } = refreshOf(answer, wish);
+  return { mechanismPreferences, connection: connection && { ...connection, mechanism: undefined } };
 }
