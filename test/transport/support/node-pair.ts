@@ -42,7 +42,7 @@ export async function nodePair(
   const url = `unix://${directory}/server.sock`;
   const cleanUp = () => rmSync(directory, { recursive: true, force: true });
   const server = await listen({ url, source: serverSource, services, clock, log, signal, ...options }).catch(
-    (error) => {
+    (error: unknown) => {
       cleanUp();
       throw error;
     },
