@@ -1,6 +1,6 @@
 import type { Connection } from '../../../apis/generated/connection.js';
 import type { NetdevPlan } from '../../mechanism/kernel/netdev-plan.js';
-import { ForwarderError } from '../../ports/error.js';
+import { ForwarderError, toForwarderError } from '../../ports/error.js';
 import { isUnicastMac, parseMac } from '../../ports/ip.js';
 import type { Mac } from '../../ports/links.js';
 import { readIpPlan } from './read-ip-plan.js';
@@ -34,12 +34,21 @@ export function readContextPlan(connection: Connection, trunk: boolean): Context
 
 function readMac(text: string): Mac | undefined {
   if (text === '') return undefined;
-  const mac = parseMac(text);
+  const mac = readField(text);
   if (isUnicastMac(mac)) return mac;
   throw new ForwarderError(
     'invalid',
     `ethernet context, src_mac: ${mac} is not a unicast address, no netdev can have it`,
   );
+}
+
+function readField(text: string): Mac {
+  try {
+    return parseMac(text);
+  } catch (thrown) {
+    const error = toForwarderError(thrown);
+    throw new ForwarderError(error.kind, `ethernet context, src_mac: ${error.message}`, { cause: error });
+  }
 }
 
 function readVlan(tag: number): number | undefined {
