@@ -1,5 +1,6 @@
 import { type Connection, State } from '../../apis/generated/connection.js';
 import type { NetworkServiceRequest } from '../../apis/generated/networkservice.js';
+import type { EntryId } from '../ledger/entry.js';
 import { Quarantine, type QuarantinedFunction } from '../ledger/quarantine.js';
 import { HeldNamespaces } from '../mechanism/held-namespaces.js';
 import { kernelInverses } from '../mechanism/kernel/inverses.js';
@@ -22,6 +23,7 @@ import { deliverKernel } from './elements/deliver-kernel.js';
 import { deliverNoop } from './elements/deliver-noop.js';
 import { type Directory, discover } from './elements/discover.js';
 import { expire } from './elements/expire.js';
+import { leaveFormerHop } from './elements/leave-former-hop.js';
 import { updateToken, withTokens } from './elements/update-token.js';
 import { undoAttempt } from './undoing.js';
 
@@ -70,16 +72,17 @@ export function createForwarder(parts: ForwarderParts): Forwarder {
     clock,
   );
   const quarantine = new Quarantine({ attempt, clock, log, signal, events: functions });
-  const events = new ConnectionEvents();
+  const events = new ConnectionEvents(log);
   const connections = new Connections({
     chain: chain([
       updateToken(issuer),
       expire(clock),
+      leaveFormerHop,
       chooseMechanism([deliverKernel(world, functions), deliverNoop]),
       discover(parts.directory, clock),
       connectOnward(nextHops),
     ]),
-    undoing: { attempt, admit: (owed) => quarantine.admit(owed) },
+    undoing: { attempt, admit: (owed) => quarantine.admit(owed), nextId: entryIds() },
     beforeClose: (held, close) => amendOnward(held, (known) => withCloseTokens(known, close, issuer)),
     events,
     clock,
@@ -109,6 +112,12 @@ function withCloseTokens(
   issuer: TokenIssuer,
 ): Connection {
   return withTokens({ ...known, state: State.UP }, close?.caller ?? silentCaller, issuer);
+}
+
+/** Numbers for entries, one after the other over all connections. */
+function entryIds(): () => EntryId {
+  let last = 0;
+  return () => ++last as EntryId;
 }
 
 /** Nobody called: the connection ends by itself. */

@@ -56,15 +56,18 @@ async function ask(nextHops: NextHops, candidate: Candidate, call: Call): Promis
   const known = memory.get(onwardKey);
   const request = onwardRequest(call.connection, candidate, known);
   const entry = ledger.find('onward');
-  if (known?.candidate.endpoint === candidate.endpoint && entry !== undefined) {
-    const answer = await nextHops.request(candidate.url, request, call.signal);
-    ledger.amend(entry.id, onwardArgs(candidate, answer));
-    memory.set(onwardKey, { candidate, mechanism: answer.mechanism });
-    return answer;
+  if (known === undefined || entry === undefined || !isSameHop(known.candidate, candidate)) {
+    return askAnew(nextHops, { candidate, request }, call);
   }
-  const answer = await askAnew(nextHops, { candidate, request }, call);
-  if (entry !== undefined) await ledger.release((it) => it.id === entry.id);
+  const answer = await nextHops.request(candidate.url, request, call.signal);
+  ledger.amend(entry.id, onwardArgs(candidate, answer));
+  memory.set(onwardKey, { candidate, mechanism: answer.mechanism });
   return answer;
+}
+
+/** An endpoint may come back at another address; and one address may lead to several, which know us by one id. */
+function isSameHop(a: Candidate, b: Candidate): boolean {
+  return a.endpoint === b.endpoint || a.url === b.url;
 }
 
 async function askAnew(
