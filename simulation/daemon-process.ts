@@ -67,9 +67,13 @@ export class DaemonProcess implements AsyncDisposable {
     return this.#end === undefined;
   }
 
-  /** Resolves when it has logged a line with this text. @throws ForwarderError when it ends first, with its last lines */
-  async logged(text: string, signal: AbortSignal): Promise<void> {
-    const found = () => this.lines.some((line) => line.includes(text));
+  /**
+   * Resolves when it has logged a line with this text, of the lines from a number on.
+   *
+   * @throws ForwarderError when it ends first, with its last lines
+   */
+  async logged(text: string, signal: AbortSignal, from = 0): Promise<void> {
+    const found = () => this.lines.slice(from).some((line) => line.includes(text));
     await this.#changes.until(() => found() || !this.running, signal);
     if (!found())
       throw new ForwarderError('unavailable', `the daemon ended early:\n${this.lines.slice(-5).join('\n')}`);

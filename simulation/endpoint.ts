@@ -23,8 +23,12 @@ export interface EndpointOptions {
 
 /** How the endpoint takes Requests. */
 export type Behaviour =
-  /** Agrees; `context` changes the context it would answer with. */
-  | { readonly kind: 'agree'; readonly context?: (usual: ConnectionContext) => ConnectionContext | undefined }
+  /** Agrees; `context` changes the context it would answer with, `meanwhile` happens before the answer. */
+  | {
+      readonly kind: 'agree';
+      readonly context?: (usual: ConnectionContext) => ConnectionContext | undefined;
+      readonly meanwhile?: () => Promise<void>;
+    }
   /** Says no. */
   | { readonly kind: 'refuse'; readonly error: ForwarderError }
   /** Says nothing, as long as the caller waits. */
@@ -33,6 +37,8 @@ export type Behaviour =
 /** A network service endpoint over NOOP that gives each connection a pair of addresses. */
 export class SimulatedEndpoint implements AsyncDisposable {
   behaviour: Behaviour = { kind: 'agree' };
+  /** What a Close is answered with in the place of agreement; the connection then stays. */
+  closeError: ForwarderError | undefined;
   /** Closes that were asked for connections it did not have. */
   strayCloses = 0;
   /** Requests that arrived, refused ones included. */
@@ -78,6 +84,12 @@ export class SimulatedEndpoint implements AsyncDisposable {
     return this.#open.size;
   }
 
+  /** Every connection ends here, as with the tokens of its path. */
+  expireAll(): void {
+    this.#open.clear();
+    this.#changes.publish();
+  }
+
   /** Resolves when the condition holds; it is looked at after everything that is asked of the endpoint. */
   async until(condition: () => boolean, signal: AbortSignal): Promise<void> {
     await this.#changes.until(condition, signal);
@@ -96,6 +108,7 @@ export class SimulatedEndpoint implements AsyncDisposable {
     const { connection, mechanismPreferences } = request;
     if (connection?.path === undefined) throw new ForwarderError('invalid', 'the request has no path');
     const number = this.#numberOf(connection.id);
+    if (behaviour.kind === 'agree') await behaviour.meanwhile?.();
     await this.#options.beforeAnswer?.();
     const usual = contextFor(number, connection.context);
     const context = behaviour.kind === 'agree' && behaviour.context !== undefined ? behaviour.context(usual) : usual;
@@ -108,6 +121,7 @@ export class SimulatedEndpoint implements AsyncDisposable {
   }
 
   async #close(connection: Connection): Promise<object> {
+    if (this.closeError !== undefined) throw this.closeError;
     if (!this.#open.delete(connection.id)) this.strayCloses += 1;
     this.#changes.publish();
     return {};

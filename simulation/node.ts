@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { SystemClock } from '../src/clock/system-clock.js';
 import type { NamespaceFile } from '../src/native/network-namespace.js';
 import type { CertificateSource, X509Material } from '../src/ports/identity.js';
+import type { Mac } from '../src/ports/links.js';
 import type { Log } from '../src/ports/log.js';
 import { Es256TokenIssuer } from '../src/transport/es256-token-issuer.js';
 import { CertificateAuthority } from './certificate-authority.js';
@@ -16,6 +17,7 @@ import { fixedIdentity } from './identity.js';
 import { SimulatedKubelet } from './kubelet/simulated-kubelet.js';
 import { endpointOf } from './messages.js';
 import { pathOf } from './network/fresh-namespace.js';
+import { layCable } from './network/links.js';
 import type { SimulatedPf } from './pci-tree/options.js';
 import { SimulatedRegistry } from './registry.js';
 import { WorkloadApi } from './workload-api.js';
@@ -67,6 +69,7 @@ export class SimulatedNode implements AsyncDisposable {
   readonly #options: NodeOptions;
   readonly #parts: Surroundings;
   #daemon: DaemonProcess | undefined;
+  #uplinks = 0;
 
   private constructor(cleanup: Cleanup, options: NodeOptions, parts: Surroundings) {
     this.#cleanup = cleanup;
@@ -158,6 +161,31 @@ export class SimulatedNode implements AsyncDisposable {
     });
     hardware.hold(pathOf(client.namespace));
     return this.#cleanup.use(client);
+  }
+
+  /** Gives a client a link of its own beside what the forwarder brings, as every pod has one; up, with an address. */
+  async plugIn(
+    client: SimulatedClient,
+    { name, address }: { readonly name: string; readonly address: string },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { hardware } = this.#parts;
+    this.#uplinks += 1;
+    const number = this.#uplinks
+      .toString(16)
+      .padStart(4, '0')
+      .replace(/(..)(..)/, '$1:$2');
+    const end = { namespace: client.namespace, name, mac: `0a:5f:00:00:${number}` as Mac };
+    await layCable(end, {
+      namespace: hardware.far,
+      name: `uplink${this.#uplinks}`,
+      mac: `0e:5f:00:00:${number}` as Mac,
+    });
+    using namespace = hardware.kernel.open(pathOf(client.namespace));
+    const link = await namespace.links.find({ name }, signal);
+    if (link === undefined) throw new Error(`${name} is gone`);
+    await namespace.addressing.add([{ kind: 'address', index: link.index, cidr: address }], signal);
+    await namespace.links.change(link.index, { up: true }, signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

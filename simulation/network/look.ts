@@ -54,7 +54,7 @@ interface IpRule {
   readonly table: string;
 }
 
-const questions = ['address show', 'route show table all', 'neighbour show nud permanent', 'rule show', '-6 rule show'];
+const questions = ['address show', 'route show table all', 'neighbour show nud permanent', 'rule show'];
 
 /**
  * Looks into a network namespace with `ip`.
@@ -62,14 +62,10 @@ const questions = ['address show', 'route show table all', 'neighbour show nud p
  * @throws Error when `ip` is not installed or refuses
  */
 export async function look(namespace: NamespaceFile, signal: AbortSignal): Promise<SeenNamespace> {
-  const answers = await Promise.all(questions.map((question) => ask(namespace, question, signal)));
-  const [links, routes, neighbours, rules4, rules6] = answers as [
-    IpLink[],
-    IpRoute[],
-    IpNeighbour[],
-    IpRule[],
-    IpRule[],
-  ];
+  const [[links, routes, neighbours, rules4], [rules6]] = (await Promise.all([
+    ask(namespace, questions, signal),
+    ask(namespace, ['rule show'], signal, '-6'),
+  ])) as [[IpLink[], IpRoute[], IpNeighbour[], IpRule[]], [IpRule[]]];
   return {
     links: links.map(seenLink).sort(by('name')),
     routes: routes.filter(isNotKernels).map(routeText).sort(),
@@ -78,10 +74,20 @@ export async function look(namespace: NamespaceFile, signal: AbortSignal): Promi
   };
 }
 
-async function ask(namespace: NamespaceFile, question: string, signal: AbortSignal): Promise<unknown> {
-  const ending = await runInside(namespace, ['ip', '-json', ...question.split(' ')], { signal });
-  if (ending.status !== 0) throw new Error(`ip ${question}: ${ending.errors.trim()}`);
-  return JSON.parse(ending.output || '[]');
+/** Asks several things of one `ip`; it answers each on a line of its own. */
+async function ask(
+  namespace: NamespaceFile,
+  asked: readonly string[],
+  signal: AbortSignal,
+  ...options: readonly string[]
+): Promise<readonly unknown[]> {
+  const input = asked.map((question) => `${question}\n`).join('');
+  const ending = await runInside(namespace, ['ip', '-json', ...options, '-batch', '-'], { input, signal });
+  if (ending.status !== 0) throw new Error(`ip ${asked.join(', ')}: ${ending.errors.trim()}`);
+  return ending.output
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as unknown);
 }
 
 function seenLink(link: IpLink): SeenLink {
