@@ -20,6 +20,7 @@ import { pathOf } from './network/fresh-namespace.js';
 import { layCable } from './network/links.js';
 import type { SimulatedPf } from './pci-tree/options.js';
 import { SimulatedRegistry } from './registry.js';
+import { mark } from './traces.js';
 import { WorkloadApi } from './workload-api.js';
 
 /** A PF of the node with what `pci.config` says of it. */
@@ -194,7 +195,7 @@ export class SimulatedNode implements AsyncDisposable {
 }
 
 async function surround(cleanup: Cleanup, options: NodeOptions, signal: AbortSignal): Promise<Surroundings> {
-  const folder = await mkdtemp(join(tmpdir(), 'simulated-node-'));
+  const folder = await mkdtemp(join(tmpdir(), mark));
   cleanup.add(() => rm(folder, { recursive: true }));
   await mkdir(join(folder, 'tmp'));
   await writeFile(join(folder, 'pci.config'), pciConfig(physicalFunctions(options)));

@@ -4,8 +4,8 @@ import { openOwnNetworkNamespace } from '../src/native/network-namespace.js';
 import { listLinks } from './network/links.js';
 
 /**
- * What a simulated node could leave behind, each as a line of text: only what bears its mark, since others work on the
- * machine as well. The same before and after a node.
+ * What a simulated node could leave behind, each as a line of text: only what bears the mark of this process, since
+ * others work on the machine as well. The same before and after a node.
  */
 export async function findTraces(): Promise<readonly string[]> {
   return [
@@ -19,8 +19,8 @@ export async function findTraces(): Promise<readonly string[]> {
   ].sort();
 }
 
-/** In the names of folders and sockets. */
-const mark = 'simulated-node-';
+/** What the names of this process's folders, and of everything in them, contain. */
+export const mark = `simulated-node-${process.pid}-`;
 /** In the second to fourth byte of every MAC address. */
 const macMark = /^..:5f:00:00:/;
 
