@@ -18,13 +18,18 @@ export interface Step {
    * unwound together this one costs nothing.
    */
   readonly coveredBy?: EntryId;
+  /** Undoing this step is the last of the VF's way back: then it may be given out again. */
+  readonly frees?: true;
 }
 
+/** Counts up over all ledgers of a process. */
 export type EntryId = number & { readonly __entryId: never };
 
 /** A step on record. `begun` means that its effect may or may not have happened: inverses work for both. */
 export interface Entry extends Step {
   readonly id: EntryId;
+  /** Whose ledger it is in: the id of a connection. */
+  readonly connection: string;
   readonly state: 'begun' | 'done';
 }
 

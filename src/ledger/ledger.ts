@@ -22,8 +22,9 @@ export interface Unwound {
 /** How one inverse is run: its own deadline, and nothing of the request that is being taken back. */
 export type Attempt = (entry: Entry) => Promise<void>;
 
-/** What a ledger needs to take things back. */
+/** What all ledgers of a process share. */
 export interface Undoing {
+  readonly nextId: () => EntryId;
   readonly attempt: Attempt;
   /** Takes over what could not be undone. */
   readonly admit: (owed: Unwound['owed']) => void;
@@ -41,10 +42,12 @@ export class Ledger {
   readonly #undoing: Undoing;
   /** VFs of which something is owed already: whatever older steps of theirs are still here wait as well. */
   readonly #waiting = new Set<PciAddress>();
+  readonly #connection: string;
   #entries: Entry[] = [];
-  #lastId = 0;
+  #lastId = 0 as EntryId;
 
-  constructor(undoing: Undoing) {
+  constructor(connection: string, undoing: Undoing) {
+    this.#connection = connection;
     this.#undoing = undoing;
   }
 
@@ -54,7 +57,7 @@ export class Ledger {
   }
 
   mark(): Mark {
-    return this.#lastId as Mark;
+    return this.#lastId as number as Mark;
   }
 
   /**
@@ -63,8 +66,9 @@ export class Ledger {
    * @returns what the effect returns
    */
   async perform<T>(step: Step, effect: (id: EntryId) => Promise<T>): Promise<T> {
-    const id = ++this.#lastId as EntryId;
-    this.#entries.push({ ...step, id, state: 'begun' });
+    const id = this.#undoing.nextId();
+    this.#lastId = id;
+    this.#entries.push({ ...step, id, connection: this.#connection, state: 'begun' });
     const result = await effect(id);
     this.#replace(id, (entry) => ({ ...entry, state: 'done' }));
     return result;
@@ -87,7 +91,7 @@ export class Ledger {
 
   /** Undoes everything recorded after the mark, newest first; without a mark, everything. */
   async unwind(to: Mark = 0 as Mark): Promise<Unwound> {
-    return this.#undo(this.#take((entry) => entry.id > to));
+    return this.#undo(this.#take((entry) => (entry.id as number) > to));
   }
 
   /** Drops an entry whose effect is known not to have happened, such as a call that the peer refused. */

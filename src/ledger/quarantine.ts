@@ -24,13 +24,16 @@ interface Case {
   owed: readonly Entry[];
   reason: string;
   attempts: number;
+  /** The step that frees the VF has been undone. Until it is, more of its steps may still come. */
+  freed: boolean;
 }
 
 const firstPauseMs = 500;
 const longestPauseMs = 60_000;
 
 /**
- * VFs whose way back failed. Nobody gets such a VF; what is owed is tried again with growing pauses until it is done.
+ * VFs whose way back failed. Nobody gets such a VF; what is owed is tried again with growing pauses until it is done. A
+ * VF leaves only when the step that frees it is undone too, so never while a connection still has it.
  */
 export class Quarantine {
   readonly #attempt: Attempt;
@@ -54,12 +57,12 @@ export class Quarantine {
       const entries = steps.map((step) => step.entry);
       const known = this.#cases.get(address);
       if (known === undefined) this.#open(address, entries, steps.find((step) => step.failure)?.failure?.message);
-      else known.owed = [...known.owed, ...entries]; // older steps that waited for those before them
+      else known.owed = [...known.owed, ...entries]; // older steps, which waited for those before them
     }
   }
 
   #open(address: PciAddress, owed: readonly Entry[], reason = 'older steps wait for newer ones'): void {
-    this.#cases.set(address, { owed, reason, attempts: 0 });
+    this.#cases.set(address, { owed, reason, attempts: 0, freed: false });
     this.#log.error('VF quarantined: its way back failed', { function: address, reason });
     this.#events.entered(address, reason);
     void this.#retry(address);
@@ -82,7 +85,7 @@ export class Quarantine {
       );
       const it = this.#cases.get(address);
       if (!slept || it === undefined) return;
-      if (await this.#tryOnce(address, it)) return;
+      if (it.owed.length > 0 && (await this.#tryOnce(address, it))) return;
     }
   }
 
@@ -92,15 +95,25 @@ export class Quarantine {
     const left = (owed.get(address) ?? []).map((step) => step.entry);
     it.attempts += 1;
     it.owed = [...left, ...it.owed.slice(tried.length)];
+    it.freed ||= tried.some((entry) => entry.frees === true && !left.includes(entry));
     if (left.length > 0) {
       it.reason = failures[0]?.message ?? it.reason;
       this.#log.warn('VF stays in quarantine', { function: address, reason: it.reason, attempts: it.attempts });
       return false;
     }
-    if (it.owed.length > 0) return this.#tryOnce(address, it);
+    if (it.owed.length > 0 || !it.freed) return false;
     this.#cases.delete(address);
     this.#log.info('VF left quarantine', { function: address, attempts: it.attempts });
-    this.#events.recovered(address);
+    this.#recovered(address);
     return true;
+  }
+
+  /** A VF that is gone from the node cannot be given back to anybody; that must not end anything else. */
+  #recovered(address: PciAddress): void {
+    try {
+      this.#events.recovered(address);
+    } catch (error) {
+      this.#log.error('a VF is clean again, but nobody takes it', { function: address, error: String(error) });
+    }
   }
 }

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import type { Entry } from '../../src/ledger/entry.js';
+import type { Entry, EntryId } from '../../src/ledger/entry.js';
 import { Ledger, type Unwound } from '../../src/ledger/ledger.js';
 import { ForwarderError } from '../../src/ports/error.js';
 import { parsePciAddress } from '../../src/ports/pci-address.js';
@@ -12,7 +12,9 @@ const otherVf = parsePciAddress('0000:01:10.2');
 function recordingLedger(broken: ReadonlySet<string> = new Set()) {
   const undone: string[] = [];
   const admitted: Unwound['owed'][] = [];
-  const ledger = new Ledger({
+  let lastId = 0;
+  const ledger = new Ledger('connection', {
+    nextId: () => ++lastId as EntryId,
     attempt: async (entry: Entry) => {
       if (broken.has(entry.kind)) throw new ForwarderError('busy', 'held by somebody');
       undone.push(entry.kind);

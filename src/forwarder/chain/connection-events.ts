@@ -1,4 +1,5 @@
 import type { Connection } from '../../../apis/generated/connection.js';
+import type { Log } from '../../ports/log.js';
 
 /** What happened to a connection, as monitors see it. */
 export type ConnectionChange =
@@ -7,10 +8,21 @@ export type ConnectionChange =
 
 /** Tells whoever listens what becomes of connections. A listener that throws harms nobody else. */
 export class ConnectionEvents {
+  readonly #log: Log;
   readonly #listeners = new Set<(change: ConnectionChange) => void>();
 
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
   publish(change: ConnectionChange): void {
-    for (const listener of this.#listeners) listener(change);
+    for (const listener of [...this.#listeners]) {
+      try {
+        listener(change);
+      } catch (error) {
+        this.#log.error('a listener to connection events failed', { error: String(error) });
+      }
+    }
   }
 
   subscribe(listener: (change: ConnectionChange) => void): Disposable {

@@ -61,9 +61,14 @@ export class Connections {
     return this.#queues.run(id, () => this.#request(arrival), arrival.signal);
   }
 
-  /** @throws ForwarderError what could not be undone; the connection is gone all the same */
+  /**
+   * A Close that has come is carried out, whether or not its caller still waits: nobody would send it again.
+   *
+   * @throws ForwarderError what could not be undone; the connection is gone all the same
+   */
   async close(arrival: Arrival): Promise<void> {
-    await this.#queues.run(arrival.connection.id, () => this.#close(arrival.connection.id, arrival), arrival.signal);
+    const { id } = arrival.connection;
+    await this.#queues.run(id, () => this.#close(id, arrival));
   }
 
   /** Closes every connection, as an orderly end does that leaves nothing to a successor. */
@@ -94,7 +99,7 @@ export class Connections {
   async #request(arrival: Arrival): Promise<Connection> {
     const { id, state } = arrival.connection;
     if (state === State.RESELECT_REQUESTED) await this.#close(id, arrival).catch(() => undefined);
-    const held = this.#held.get(id) ?? { id, ledger: new Ledger(this.#parts.undoing), memory: new Memory() };
+    const held = this.#held.get(id) ?? { id, ledger: new Ledger(id, this.#parts.undoing), memory: new Memory() };
     this.#held.set(id, held);
     const mark = held.ledger.mark();
     const { expires } = held;
@@ -116,18 +121,17 @@ export class Connections {
     const established = { ...answer, state: State.UP };
     held.established = established;
     held.lost = false;
-    if (held.expires !== undefined) {
-      this.#expiry.arm(held.id, held.expires, () => {
-        this.#parts.log.info('connection expired without a refresh', { connection: held.id });
-        void this.#queues.run(held.id, () => this.#closeExpired(held.id));
-      });
-    }
+    if (held.expires !== undefined) this.#armExpiry(held, held.expires);
     this.#parts.events.publish({ type: 'update', connection: established });
     return established;
   }
 
+  #armExpiry(held: HeldConnection, expires: number): void {
+    this.#expiry.arm(held.id, expires, () => void this.#queues.run(held.id, () => this.#closeExpired(held.id)));
+  }
+
   async #failed(held: HeldConnection, mark: Mark, error: ForwarderError): Promise<ForwarderError> {
-    const unwound = await held.ledger.unwind(held.lost ? undefined : mark);
+    const unwound = await this.#takeBack(held, mark);
     if (held.established === undefined || held.lost) this.#drop(held);
     else this.#parts.events.publish({ type: 'update', connection: { ...held.established, state: State.DOWN } });
     if (unwound.failures.length === 0) return error;
@@ -138,10 +142,23 @@ export class Connections {
     });
   }
 
-  /** An expired connection may have been refreshed while this waited its turn. */
+  /** A VF that cannot be taken back in part is taken back whole: what is in quarantine serves no connection. */
+  async #takeBack(held: HeldConnection, mark: Mark): Promise<Unwound> {
+    const first = await held.ledger.unwind(held.lost ? undefined : mark);
+    if (first.owed.size === 0 || held.lost) return first;
+    held.lost = true;
+    const rest = await held.ledger.unwind();
+    return { failures: [...first.failures, ...rest.failures], owed: new Map([...rest.owed, ...first.owed]) };
+  }
+
+  /** It may have been refreshed while this waited its turn; and clocks ring a little early, or are set back. */
   async #closeExpired(id: string): Promise<void> {
-    const expires = this.#held.get(id)?.expires;
-    if (expires !== undefined && expires > this.#parts.clock.wallTime()) return;
+    const held = this.#held.get(id);
+    if (held?.expires !== undefined && held.expires > this.#parts.clock.wallTime()) {
+      this.#armExpiry(held, held.expires);
+      return;
+    }
+    this.#parts.log.info('connection expired without a refresh', { connection: id });
     await this.#close(id, undefined).catch((error: unknown) => {
       this.#parts.log.warn('closing an expired connection was not complete', { connection: id, error: String(error) });
     });
@@ -150,7 +167,11 @@ export class Connections {
   async #close(id: string, arrival: Arrival | undefined): Promise<void> {
     const held = this.#held.get(id);
     if (held === undefined) return;
-    this.#parts.beforeClose(held, arrival);
+    try {
+      this.#parts.beforeClose(held, arrival);
+    } catch (error) {
+      this.#parts.log.warn('closing with what is known', { connection: id, error: String(error) });
+    }
     const unwound = await held.ledger.unwind();
     this.#drop(held);
     throwFailures(id, unwound);
