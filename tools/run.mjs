@@ -12,6 +12,7 @@ import { ensureNode24 } from './ensure-node-24.mjs';
 import { lanes } from './lanes.mjs';
 import { runMocha } from './mocha.mjs';
 import { runLanes } from './run-lanes.mjs';
+import { testInterop } from './test-interop.mjs';
 import { formatTotals, oneSkipped, oneTest } from './totals.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -35,6 +36,8 @@ const commands = {
     }
     return runMocha({ root, node, args: portableTests, minutes: 3 });
   },
+
+  'test:interop': () => testInterop(root),
 
   async demo() {
     await ensureDebianPackages();
