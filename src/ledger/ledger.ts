@@ -117,7 +117,11 @@ export class Ledger {
 
   async #undo(newestFirst: readonly Entry[]): Promise<Unwound> {
     const unwound = await undoAll(newestFirst, this.#undoing.attempt, this.#waiting);
-    for (const address of unwound.owed.keys()) this.#waiting.add(address);
+    for (const address of unwound.owed.keys()) {
+      // With its last entry gone the VF is out of this ledger's hands: when it comes back some day, it is another story.
+      if (this.#entries.some((entry) => entry.function === address)) this.#waiting.add(address);
+      else this.#waiting.delete(address);
+    }
     if (unwound.owed.size > 0) this.#undoing.admit(unwound.owed);
     return unwound;
   }
