@@ -26,7 +26,8 @@ export function decodeVf(body: Buffer, vf: number): VfSettings {
   const count = link.u32(IFLA.NUM_VF);
   const list = link.bytes(IFLA.VFINFO_LIST);
   const name = link.text(IFLA.IFNAME);
-  if (count === undefined) throw new ForwarderError('unsupported', `link ${name} is not a physical function`);
+  // Every PCI device has a number of VFs, also one that can have none.
+  if (!count) throw new ForwarderError('unsupported', `link ${name} is not a physical function, or has no VFs`);
   if (vf >= count) throw new ForwarderError('not-found', `link ${name} has ${count} VFs: no VF ${vf}`);
   const info = all(IFLA_VF.INFO, list)
     .map((data) => new Attributes(data))
