@@ -1,9 +1,14 @@
+import { physicalFunctionIndex } from '../mechanism/kernel/vf-settings.js';
+import { toForwarderError } from '../ports/error.js';
+import type { Namespaces } from '../ports/links.js';
 import type { Log } from '../ports/log.js';
-import type { Provisioning } from '../ports/pci-bus.js';
+import type { PciBus, Provisioning } from '../ports/pci-bus.js';
 import type { PciConfig, PhysicalFunctionConfig } from '../settings/pci-config/pci-config.js';
 
 interface Parts {
   readonly provisioning: Provisioning;
+  readonly pci: PciBus;
+  readonly namespaces: Namespaces;
   /** NSM_CREATE_VFS: what a PF gets whose configuration names no number. */
   readonly createVfs: 'max' | 'none';
   readonly log: Log;
@@ -36,6 +41,22 @@ async function provisionOne(pf: PhysicalFunctionConfig, parts: Parts, signal: Ab
     log.warn('PF has no VFs and gets none', { physicalFunction: pf.address, createVfs });
     return;
   }
+  await bringUp(pf, parts, signal);
   log.info('creating VFs', { physicalFunction: pf.address, vfs: wanted, possible: total });
   await provisioning.createVfs(pf.address, wanted, signal);
+}
+
+/**
+ * Brings the PF's netdev up: VFs made below a PF that is down come without MAC and link with some drivers (igb). A PF
+ * without a netdev may still make VFs, so failing is told and no more.
+ */
+async function bringUp(pf: PhysicalFunctionConfig, parts: Parts, signal: AbortSignal): Promise<void> {
+  try {
+    const index = await physicalFunctionIndex(parts, pf.address, signal);
+    await parts.namespaces.home.links.change(index, { up: true }, signal);
+  } catch (thrown) {
+    signal.throwIfAborted();
+    const reason = toForwarderError(thrown).message;
+    parts.log.warn('PF could not be brought up before its VFs are made', { physicalFunction: pf.address, reason });
+  }
 }

@@ -113,10 +113,10 @@ async function readNode({ settings, config, clock, log }: DaemonParts, teardown:
   const roots = { devices: settings.pciDevicesPath, drivers: settings.pciDriversPath };
   const pci = new SysfsPciBus({ roots, clock, writer });
   const provisioning = new SysfsProvisioning({ roots, clock, writer });
-  await provision(config, { provisioning, createVfs: settings.createVfs, log }, signal);
-  const pool = new ResourcePool(await buildCatalogue(config, pci, log), () => `sriov-${randomUUID()}` as TokenId);
   const namespaces = new KernelNamespaces();
   teardown.add('namespaces', async () => namespaces[Symbol.dispose]());
+  await provision(config, { provisioning, pci, namespaces, createVfs: settings.createVfs, log }, signal);
+  const pool = new ResourcePool(await buildCatalogue(config, pci, log), () => `sriov-${randomUUID()}` as TokenId);
   const kernelDrivers = new Map(config.physicalFunctions.map((pf) => [pf.address, pf.vfKernelDriver]));
   log.info('phase: hardware read', { physicalFunctions: kernelDrivers.size, functions: pool.functions().length });
   return { pci, pool, namespaces, kernelDrivers };

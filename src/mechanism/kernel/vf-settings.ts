@@ -68,7 +68,11 @@ export async function rebindDriver(
 }
 
 /** The index of the PF's own netdev. */
-export async function physicalFunctionIndex(world: World, address: PciAddress, signal: AbortSignal): Promise<number> {
+export async function physicalFunctionIndex(
+  world: Pick<World, 'pci' | 'namespaces'>,
+  address: PciAddress,
+  signal: AbortSignal,
+): Promise<number> {
   const { name } = chooseNetdev(await world.pci.facts(address));
   const link = await world.namespaces.home.links.find({ name }, signal);
   if (link !== undefined) return link.index;
