@@ -16,18 +16,25 @@ export class RtnlLane {
   /** Sets keep the order of insertion and forget a cancelled job at no cost. */
   readonly #waiting: Record<JobWeight, Set<() => void>> = { short: new Set(), move: new Set() };
   #running = 0;
+  /** Jobs in the kernel whose callers have left. */
+  #abandoned = 0;
 
   /**
    * Runs a job when its turn comes. The signal takes a waiting job out at once; a job already in the kernel cannot be
-   * stopped: its caller gets the signal's reason, its slot stays taken until the kernel returns.
+   * stopped: its caller gets the signal's reason, and no other job begins before the kernel has returned. What is sent
+   * next may well be what undoes it, and must not overtake it.
    *
    * @throws ForwarderError the signal's reason, or whatever the job throws
    */
   run<T>(weight: JobWeight, signal: AbortSignal, job: () => Promise<T>): Promise<T> {
     if (signal.aborted) return Promise.reject(toForwarderError(signal.reason));
     return new Promise<T>((resolve, reject) => {
+      let abandoned = 0;
       const leave = () => {
-        this.#waiting[weight].delete(start);
+        if (!this.#waiting[weight].delete(start)) {
+          abandoned = 1;
+          this.#abandoned += 1;
+        }
         reject(toForwarderError(signal.reason));
       };
       const start = () => {
@@ -35,6 +42,7 @@ export class RtnlLane {
           .then(resolve, reject)
           .finally(() => {
             signal.removeEventListener('abort', leave);
+            this.#abandoned -= abandoned;
             this.#running -= 1;
             this.#fill();
           });
@@ -48,7 +56,7 @@ export class RtnlLane {
   }
 
   #fill(): void {
-    while (this.#running < slots) {
+    while (this.#running < slots && this.#abandoned === 0) {
       const queue = this.#waiting.short.size > 0 ? this.#waiting.short : this.#waiting.move;
       const [next] = queue;
       if (next === undefined) return;

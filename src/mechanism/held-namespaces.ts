@@ -1,21 +1,31 @@
 import { ForwarderError } from '../ports/error.js';
 import type { NamespaceId, NetNamespace } from '../ports/links.js';
 
+interface Held {
+  readonly namespace: NetNamespace;
+  readonly holders: Set<string>;
+  /** When the last piece of work that was given a turn here is done. */
+  turn: Promise<unknown>;
+}
+
 /**
  * The client namespaces that connections hold open, each once, however many connections are in it. While one is held
  * the kernel keeps it, and with it the VFs inside: an orderly way home for every VF, whatever the client does.
  */
 export class HeldNamespaces {
-  readonly #held = new Map<NamespaceId, { readonly namespace: NetNamespace; holders: number }>();
+  readonly #held = new Map<NamespaceId, Held>();
 
-  /** Takes over an open namespace. When it is held already, the new handle is closed and the older one serves both. */
-  hold(namespace: NetNamespace): NetNamespace {
+  /**
+   * Takes over an open namespace for a holder. When it is held already, the new handle is closed and the older one
+   * serves all; a holder counts once.
+   */
+  hold(namespace: NetNamespace, holder: string): NetNamespace {
     const known = this.#held.get(namespace.id);
     if (known === undefined) {
-      this.#held.set(namespace.id, { namespace, holders: 1 });
+      this.#held.set(namespace.id, { namespace, holders: new Set([holder]), turn: Promise.resolve() });
       return namespace;
     }
-    known.holders += 1;
+    known.holders.add(holder);
     if (known.namespace !== namespace) namespace[Symbol.dispose]();
     return known.namespace;
   }
@@ -34,15 +44,25 @@ export class HeldNamespaces {
 
   /** How many connections hold it. */
   holders(id: NamespaceId): number {
-    return this.#held.get(id)?.holders ?? 0;
+    return this.#held.get(id)?.holders.size ?? 0;
   }
 
-  /** Gives up one hold; the last one closes the namespace. Dropping what is not held does nothing. */
-  drop(id: NamespaceId): void {
+  /**
+   * Runs work that looks at what is taken in a namespace and then takes something, one such piece after the other:
+   * connections of one pod choose routing tables without meeting.
+   */
+  async inTurn<T>(id: NamespaceId, work: () => Promise<T>): Promise<T> {
+    const held = this.#held.get(id);
+    if (held === undefined) return work();
+    const mine = held.turn.then(work);
+    held.turn = mine.catch(() => undefined);
+    return mine;
+  }
+
+  /** A holder gives up its hold; the last one closes the namespace. Dropping what it does not hold does nothing. */
+  drop(id: NamespaceId, holder: string): void {
     const known = this.#held.get(id);
-    if (known === undefined) return;
-    known.holders -= 1;
-    if (known.holders > 0) return;
+    if (known === undefined || !known.holders.delete(holder) || known.holders.size > 0) return;
     this.#held.delete(id);
     known.namespace[Symbol.dispose]();
   }

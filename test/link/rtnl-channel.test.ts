@@ -75,7 +75,7 @@ describe('requests to one namespace', () => {
     expect(openDescriptors()).to.equal(before);
   });
 
-  it('stuck in the kernel release their caller, and their answer never meets the next request', async () => {
+  it('stuck in the kernel release their caller; the next request waits for them and never meets their answer', async () => {
     const first = hesitantSocket();
     const sockets = [first.socket];
     using channel = channelOver(() => sockets.pop() ?? new NetlinkSocket());
@@ -83,8 +83,9 @@ describe('requests to one namespace', () => {
     const stuck = channel.request(readLo, { signal: leaving.signal, operation: 'read lo' });
     leaving.abort();
     await failure('cancelled', stuck);
-    expect(await channel.request({ ...readLo, body: linkHeader(1) }, options())).to.have.lengthOf(1);
+    const next = channel.request({ ...readLo, body: linkHeader(1) }, options());
     first.letGo();
+    expect(await next).to.have.lengthOf(1);
   });
 
   it('that the kernel refuses name operation, errno and its text', async () => {

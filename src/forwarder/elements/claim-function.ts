@@ -36,7 +36,12 @@ export async function claimFunction(functions: Functions, token: TokenId, { held
     );
   }
   const assignment = functions.claim(token, held.id);
-  const step = { kind: 'function-claimed', args: { owner: held.id, token }, function: assignment.function, frees: true } as const;
+  const step = {
+    kind: 'function-claimed',
+    args: { owner: held.id, token },
+    function: assignment.function,
+    frees: true,
+  } as const;
   await held.ledger.perform(step, () => Promise.resolve());
   held.memory.set(assignmentKey, { token, assignment });
   log.debug('VF claimed', { function: assignment.function });

@@ -81,7 +81,7 @@ async function bringTo(world: World, plan: NetdevPlan, call: Call): Promise<void
   const work = { ledger, signal: call.signal };
   const before = memory.get(deliveredKey);
   if (before !== undefined && !needsRedelivery(before.plan, plan)) {
-    if (await refreshNetdev(plan, before.netdev, work)) {
+    if (await refreshNetdev(world, { plan, delivered: before.netdev }, work)) {
       memory.set(deliveredKey, { plan, netdev: before.netdev });
       return;
     }

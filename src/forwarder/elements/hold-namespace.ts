@@ -21,7 +21,7 @@ export async function holdNamespace(
   if (memory.get(heldKey) === request.namespace) return;
   const namespace = await receive(world, request, call);
   await ledger.perform({ kind: 'namespace-held', args: { namespace: namespace.id }, function: address }, async () => {
-    world.held.hold(namespace);
+    world.held.hold(namespace, call.held.id);
   });
   memory.set(heldKey, request.namespace);
 }

@@ -4,7 +4,8 @@ import type { IpObject, IpRule, NetNamespace } from '../../ports/links.js';
 import type { PciAddress } from '../../ports/pci-address.js';
 import { type IpChange, ipDifference } from './ip-difference.js';
 import { ipObjects, objectKey, policyTables } from './ip-objects.js';
-import type { IpPlan } from './netdev-plan.js';
+import type { IpPlan, NetdevPlan } from './netdev-plan.js';
+import type { World } from './world.js';
 
 /** The netdev to configure, where it is now. */
 export interface IpTarget {
@@ -13,6 +14,15 @@ export interface IpTarget {
   readonly index: number;
   /** The entry whose undoing moves the netdev home, which drops all but the rules. */
   readonly moved: EntryId;
+}
+
+/**
+ * Runs work that chooses routing tables and fills them. Connections of one pod take turns: two that looked at the same
+ * time would choose the same.
+ */
+export async function choosingTables(world: World, plan: NetdevPlan, work: () => Promise<void>): Promise<void> {
+  if ((plan.ip?.policies ?? []).length === 0) await work();
+  else await world.held.inTurn(plan.namespace, work);
 }
 
 /** What a netdev that has just arrived needs: it has nothing yet, so nothing is read but the tables in use. */

@@ -1,11 +1,12 @@
 import type { EntryId } from '../../ledger/entry.js';
 import { ForwarderError } from '../../ports/error.js';
 import type { Link, NetNamespace } from '../../ports/links.js';
-import { addIp, firstIpObjects, type IpTarget, type Work } from './configure-ip.js';
+import { addIp, choosingTables, firstIpObjects, type IpTarget, type Work } from './configure-ip.js';
 import { awaitAtHome, findAtHome, type HomeNetdev } from './find-at-home.js';
 import { travelName } from './interface-name.js';
+import { addressObjects } from './ip-objects.js';
 import { changeSetting } from './namespace-setting.js';
-import { findNetdev, type NetdevIdentity } from './netdev-identity.js';
+import { findNetdev, identityOf, type NetdevIdentity } from './netdev-identity.js';
 import type { NetdevPlan } from './netdev-plan.js';
 import { applyVfSettings } from './vf-settings.js';
 import type { World } from './world.js';
@@ -26,14 +27,10 @@ export interface DeliveredNetdev {
 export async function deliverNetdev(world: World, plan: NetdevPlan, work: Work): Promise<DeliveredNetdev> {
   const atHome = await prepareAtHome(world, plan, work);
   const namespace = world.held.get(plan.namespace);
-  const identity: NetdevIdentity = {
-    function: plan.function,
-    index: atHome.index,
-    macs: atHome.mac === '' ? [] : [atHome.mac],
-  };
+  const identity = identityOf(plan.function, atHome);
   const { moved, index } = await moveAway(world, { plan, namespace, identity }, work);
   const target: IpTarget = { function: plan.function, namespace, index, moved };
-  await settleIn(plan, target, work);
+  await settleIn(world, { plan, target }, work);
   return { target, identity: { ...identity, index } };
 }
 
@@ -86,6 +83,7 @@ function identityStep(plan: NetdevPlan, original: Link) {
       name: original.name,
       mac: original.mac,
       mtu: original.mtu,
+      parented: original.parent !== undefined,
       ...(plan.mac !== undefined && { givenMac: plan.mac }),
     },
   };
@@ -108,6 +106,7 @@ async function moveAway(
     namespace: namespace.id,
     index: identity.index,
     macs: identity.macs,
+    parented: identity.parented,
     interfaceName: plan.interfaceName,
   };
   return ledger.perform({ kind: 'netdev-moved', args, function: plan.function }, async (moved) => {
@@ -122,7 +121,11 @@ async function moveAway(
 }
 
 /** In the client's namespace: name, addresses, up, then what needs a link that is up. */
-async function settleIn(plan: NetdevPlan, target: IpTarget, work: Work): Promise<void> {
+async function settleIn(
+  world: World,
+  { plan, target }: { readonly plan: NetdevPlan; readonly target: IpTarget },
+  work: Work,
+): Promise<void> {
   const { links, addressing } = target.namespace;
   // Neighbours learn of the address when the link comes up (gratuitous ARP, unsolicited advertisement): the kernel
   // does it, nobody waits. These settings end with the netdev's stay in the namespace.
@@ -134,19 +137,19 @@ async function settleIn(plan: NetdevPlan, target: IpTarget, work: Work): Promise
   await links.change(target.index, { name: plan.interfaceName }, work.signal).catch((error: unknown) => {
     throw nameTaken(error, plan, target);
   });
-  const objects = plan.ip === undefined ? [] : await firstIpObjects(plan.ip, target, work.signal);
-  await addIp(
-    objects.filter((object) => object.kind === 'address'),
-    target,
-    work,
-  );
+  const { ip } = plan;
+  if (ip !== undefined) await addIp(addressObjects(ip, target.index), target, work);
   await links.change(target.index, { up: true }, work.signal);
-  await addIp(
-    objects.filter((object) => object.kind !== 'address'),
-    target,
-    work,
-  );
-  if (plan.ip !== undefined) await allowPing(target, work);
+  if (ip === undefined) return;
+  await choosingTables(world, plan, async () => {
+    const objects = await firstIpObjects(ip, target, work.signal);
+    await addIp(
+      objects.filter((object) => object.kind !== 'address'),
+      target,
+      work,
+    );
+  });
+  await allowPing(target, work);
 }
 
 function nameTaken(error: unknown, plan: NetdevPlan, target: IpTarget): unknown {

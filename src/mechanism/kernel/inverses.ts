@@ -12,7 +12,7 @@ import type { World } from './world.js';
 /** How each step of the kernel mechanism is taken back. The shapes of `args` are those the steps are recorded with. */
 export function kernelInverses(world: World): Inverses {
   return {
-    'namespace-held': async (entry) => world.held.drop(namespaceOf(entry)),
+    'namespace-held': async (entry) => world.held.drop(namespaceOf(entry), entry.connection),
     'driver-bound': (entry, signal) => restoreDriver(world, entry, signal),
     'netdev-identity': (entry, signal) => restoreIdentity(world, entry, signal),
     'vf-settings': (entry, signal) => restoreVfSettings(world, entry, signal),
@@ -40,7 +40,7 @@ async function restoreDriver(world: World, entry: Entry, signal: AbortSignal): P
  * under whatever name it had.
  */
 async function bringHome(world: World, entry: Entry, signal: AbortSignal): Promise<void> {
-  const identity = identityOf(entry);
+  const identity = recordedIdentity(entry);
   const name = travelName(identity.function);
   const names = [name, String(entry.args['interfaceName'])];
   const away = world.held.find(namespaceOf(entry));
@@ -84,7 +84,7 @@ async function rename(
 }
 
 async function strandedAtHome(world: World, entry: Entry, signal: AbortSignal): Promise<Link> {
-  const identity = identityOf(entry);
+  const identity = recordedIdentity(entry);
   const names = [travelName(identity.function), String(entry.args['name'])];
   const link = await findNetdev(world.namespaces.home.links, identity, { names, signal });
   if (link !== undefined) return link;
@@ -111,7 +111,7 @@ async function restoreVfSettings(world: World, entry: Entry, signal: AbortSignal
 async function restoreLink(world: World, entry: Entry, signal: AbortSignal): Promise<void> {
   const { former } = entry.args as unknown as { former: LinkChange };
   const { links } = world.held.get(namespaceOf(entry));
-  const link = await findNetdev(links, identityOf(entry), { names: [], signal });
+  const link = await findNetdev(links, recordedIdentity(entry), { names: [], signal });
   if (link !== undefined) await links.change(link.index, former, signal);
 }
 
@@ -143,13 +143,14 @@ function functionOf(entry: Entry): PciAddress {
   return entry.function;
 }
 
-function identityOf(entry: Entry): NetdevIdentity {
-  const { index, macs, mac, givenMac } = entry.args as JsonObject & {
+function recordedIdentity(entry: Entry): NetdevIdentity {
+  const { index, macs, mac, givenMac, parented } = entry.args as JsonObject & {
     index: number;
     macs?: readonly Mac[];
     mac?: Mac;
     givenMac?: Mac;
+    parented: boolean;
   };
   const known = [...(macs ?? []), ...[mac, givenMac].filter((it) => it !== undefined)];
-  return { function: functionOf(entry), index, macs: known };
+  return { function: functionOf(entry), index, macs: known, parented };
 }

@@ -14,7 +14,7 @@ export function ipObjects(plan: IpPlan, index: number, tables: readonly number[]
     return { kind: 'rule', priority: firstPriority + table, table, ...selectors };
   };
   return [
-    ...plan.addresses.map((cidr) => ({ kind: 'address', index, cidr }) as const),
+    ...addressObjects(plan, index),
     ...plan.neighbours.map((neighbour) => ({ kind: 'neighbour', index, ...neighbour }) as const),
     ...linkRoutesFirst(plan.routes).map((route) => ({ kind: 'route', index, table: mainTable, ...route }) as const),
     ...plan.policies.flatMap((policy, i) => {
@@ -25,6 +25,11 @@ export function ipObjects(plan: IpPlan, index: number, tables: readonly number[]
       return [...routes, rule(policy, table)];
     }),
   ];
+}
+
+/** The plan's addresses on one netdev. */
+export function addressObjects(plan: IpPlan, index: number): IpObject[] {
+  return plan.addresses.map((cidr) => ({ kind: 'address', index, cidr }));
 }
 
 /** Gateways are reached over link routes, so these come first. */

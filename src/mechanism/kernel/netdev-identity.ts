@@ -7,29 +7,36 @@ export interface NetdevIdentity {
   readonly index: number;
   /** Each MAC that it may carry: its own and the one it was given. */
   readonly macs: readonly Mac[];
+  /** True when it shows the function behind it, as all hardware does: then nothing else passes for it. */
+  readonly parented: boolean;
 }
 
-/** By its parent device where it has one; a simulated VF has none: then by the index and MAC on record. */
-function isSameNetdev(link: Link, identity: NetdevIdentity): boolean {
-  if (link.parent !== undefined) return link.parent === identity.function;
-  return link.index === identity.index && identity.macs.some((mac) => mac === link.mac);
+/** What recognises a netdev that is at home now. */
+export function identityOf(address: PciAddress, link: Link): NetdevIdentity {
+  const macs = link.mac === '' ? [] : [link.mac];
+  return { function: address, index: link.index, macs, parented: link.parent !== undefined };
 }
 
 /**
- * Finds the netdev in one namespace, the likely places first: the index on record, the names given, then a search by
- * parent device.
+ * Finds the netdev in one namespace: by the function behind it, looking at the index on record first. A simulated VF
+ * shows none; it is known by the MAC on record at that index, or under one of the names that it may have.
+ *
+ * A client can give any name and MAC to a link of its own; it must not be able to put one in the VF's place.
  */
 export async function findNetdev(
   links: Links,
   identity: NetdevIdentity,
   likely: { readonly names: readonly string[]; readonly signal: AbortSignal },
 ): Promise<Link | undefined> {
-  for (const selector of [{ index: identity.index }, ...likely.names.map((name) => ({ name }))]) {
+  const names = identity.parented ? [] : likely.names.map((name) => ({ name }));
+  for (const selector of [{ index: identity.index }, ...names]) {
     const link = await links.find(selector, likely.signal);
-    if (link === undefined) continue;
-    if (isSameNetdev(link, identity)) return link;
-    // The kernel may give it another index on a move; under its travel name it can be nothing else.
-    if ('name' in selector && link.parent === undefined && identity.macs.some((mac) => mac === link.mac)) return link;
+    if (link !== undefined && isSameNetdev(link, identity)) return link;
   }
   return links.find({ parent: identity.function }, likely.signal);
+}
+
+function isSameNetdev(link: Link, identity: NetdevIdentity): boolean {
+  if (identity.parented || link.parent !== undefined) return link.parent === identity.function;
+  return identity.macs.some((mac) => mac === link.mac);
 }

@@ -1,9 +1,18 @@
 import type { Link, LinkChange } from '../../ports/links.js';
-import { applyIpChange, type IpTarget, ipChange, ipOnNetdev, removeIp, type Work } from './configure-ip.js';
+import {
+  applyIpChange,
+  choosingTables,
+  type IpTarget,
+  ipChange,
+  ipOnNetdev,
+  removeIp,
+  type Work,
+} from './configure-ip.js';
 import type { DeliveredNetdev } from './deliver-netdev.js';
 import { isIpv6 } from './ip-difference.js';
 import { findNetdev, type NetdevIdentity } from './netdev-identity.js';
 import type { NetdevPlan } from './netdev-plan.js';
+import type { World } from './world.js';
 
 /** Below this MTU (RFC 8200 section 5) the kernel takes IPv6 away from a netdev, with all that it has of it. */
 const leastMtuOfIpv6 = 1280;
@@ -13,13 +22,19 @@ const leastMtuOfIpv6 = 1280;
  *
  * @returns false when the netdev is no longer in the client's namespace: nothing is done then
  */
-export async function refreshNetdev(plan: NetdevPlan, delivered: DeliveredNetdev, work: Work): Promise<boolean> {
+export async function refreshNetdev(
+  world: World,
+  { plan, delivered }: { readonly plan: NetdevPlan; readonly delivered: DeliveredNetdev },
+  work: Work,
+): Promise<boolean> {
   const { target, identity } = delivered;
   const link = await findNetdev(target.namespace.links, identity, { names: [plan.interfaceName], signal: work.signal });
   if (link === undefined) return false;
   const at = { ...target, index: link.index };
   await changeLink(plan, { link, at, identity }, work);
-  if (plan.ip !== undefined) await applyIpChange(await ipChange(plan.ip, at, work), at, work);
+  const { ip } = plan;
+  if (ip !== undefined)
+    await choosingTables(world, plan, async () => applyIpChange(await ipChange(ip, at, work), at, work));
   return true;
 }
 
@@ -40,6 +55,7 @@ async function changeLink(plan: NetdevPlan, { link, at, identity }: Present, wor
     namespace: at.namespace.id,
     index: link.index,
     macs: identity.macs,
+    parented: identity.parented,
     former: { ...(change.mtu !== undefined && { mtu: link.mtu }), ...(change.up !== undefined && { up: link.up }) },
   };
   // Going home restores MTU and state as well.
