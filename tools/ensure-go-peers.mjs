@@ -55,7 +55,7 @@ export async function ensureGoPeers(root) {
 /** Builds all programs into a folder; returns what is in the way. */
 async function build(sources, folder) {
   for (const { name, module, goPackage } of programs) {
-    const go = (...args) => run(['go', '-C', join(sources, module), ...args], { minutes: 6, env: goEnvironment });
+    const go = (...args) => run(['go', '-C', join(sources, module), ...args], { minutes: 4, env: goEnvironment });
     // Downloads what the build reads and nothing else, so that a missing proxy is told from broken code.
     const listed = await go('list', '-deps', '-f', '{{with .Error}}{{.}}{{end}}', goPackage);
     if (listed.status !== 0) return { why: `the Go modules of ${name} cannot be had` };

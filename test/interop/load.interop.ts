@@ -15,7 +15,7 @@ const warmUpPairs = 48;
  * MiB by which the daemon's resident memory may grow from one half to the next. Where garbage stands at a moment moves it by a
  * few; a pair that left 100 KiB behind would move it by 10.
  */
-const memoryTolerance = 10;
+const memoryTolerance = 8;
 
 describe('many connections of Go clients', function () {
   this.timeout(120_000);

@@ -15,8 +15,9 @@ import (
 
 // monitor collects what the forwarder tells about its connections.
 type monitor struct {
-	cancel  context.CancelFunc
-	mutex   sync.Mutex
+	cancel context.CancelFunc
+	mutex  sync.Mutex
+	// Closed and replaced at every change of what follows.
 	changed chan struct{}
 	events  []*networkservice.ConnectionEvent
 	err     error
@@ -33,34 +34,30 @@ func watch(ctx context.Context, options clientOptions) (*monitor, error) {
 		cancel()
 		return nil, err
 	}
-	stream, err := networkservice.NewMonitorConnectionClient(connection).
-		MonitorConnections(ctx, &networkservice.MonitorScopeSelector{})
-	if err != nil {
-		cancel()
-		return nil, err
-	}
 	m := &monitor{cancel: cancel, changed: make(chan struct{})}
 	go func() {
 		defer connection.Close()
-		for {
-			event, err := stream.Recv()
-			m.add(event, err)
-			if err != nil {
-				return
-			}
-		}
+		m.follow(ctx, networkservice.NewMonitorConnectionClient(connection))
 	}()
 	return m, nil
 }
 
-func (m *monitor) add(event *networkservice.ConnectionEvent, err error) {
+func (m *monitor) follow(ctx context.Context, client networkservice.MonitorConnectionClient) {
+	stream, err := client.MonitorConnections(ctx, &networkservice.MonitorScopeSelector{})
+	for err == nil {
+		var event *networkservice.ConnectionEvent
+		if event, err = stream.Recv(); err == nil {
+			m.change(func() { m.events = append(m.events, event) })
+		}
+	}
+	m.change(func() { m.err = err })
+}
+
+// change wakes everybody who waits.
+func (m *monitor) change(change func()) {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
-	if err != nil {
-		m.err = err
-	} else {
-		m.events = append(m.events, event)
-	}
+	change()
 	close(m.changed)
 	m.changed = make(chan struct{})
 }
