@@ -36,15 +36,16 @@ export class Following<T> implements Disposable {
     });
   }
 
-  /** Every change until the signal fires. */
+  /** Every change until the signal fires, those that came before it included. */
   async *until(signal: AbortSignal): AsyncGenerator<T> {
     const stop = () => this.#wake();
     signal.addEventListener('abort', stop, { once: true });
     try {
-      while (!signal.aborted) {
+      for (;;) {
         // A change may well be undefined: the length tells.
-        if (this.#kept.length > 0) yield this.#kept.shift() as T;
-        else await new Promise<void>((resolve) => (this.#wake = resolve));
+        while (this.#kept.length > 0) yield this.#kept.shift() as T;
+        if (signal.aborted) return;
+        await new Promise<void>((resolve) => (this.#wake = resolve));
       }
     } finally {
       signal.removeEventListener('abort', stop);

@@ -9,10 +9,12 @@ import type { ConnectionContext } from '../apis/generated/connectioncontext.js';
 import { NetworkServiceService } from '../apis/generated/networkservice.js';
 import { SystemClock } from '../src/clock/system-clock.js';
 import type { NamespaceFile } from '../src/native/network-namespace.js';
+import { toForwarderError } from '../src/ports/error.js';
 import type { CertificateSource } from '../src/ports/identity.js';
 import { Channels } from '../src/transport/channels.js';
 import type { Connection as Channel } from '../src/transport/connection.js';
 import { Es256TokenIssuer } from '../src/transport/es256-token-issuer.js';
+import { Changes } from './changes.js';
 import { emptyContext, newConnection } from './messages.js';
 import { freshNamespace, pathOf } from './network/fresh-namespace.js';
 import { look, type SeenNamespace } from './network/look.js';
@@ -99,29 +101,19 @@ export class SimulatedClient implements Disposable {
   async *monitor(signal: AbortSignal, selector?: MonitorScopeSelector): AsyncGenerator<ConnectionEvent> {
     const own = { pathSegments: [{ ...emptySegment, id: this.id }], networkServices: [] };
     await using channels = this.#channels(usual.tokenLifetimeMs);
-    const events: ConnectionEvent[] = [];
-    let wake: () => void = () => undefined;
-    const following = channels.use(this.#options.forwarder(), signal, async (channel) => {
+    const events = new Changes<ConnectionEvent>();
+    using kept = events.follow();
+    const over = new AbortController();
+    const reading = channels.use(this.#options.forwarder(), signal, async (channel) => {
       const stream = channel.stream(MonitorConnectionService.monitorConnections, selector ?? own, { signal });
-      for await (const event of stream) {
-        events.push(event);
-        wake();
-      }
+      for await (const event of stream) events.publish(event);
     });
-    let over = false;
-    const ended = following.then(
+    const ended = reading.then(
       () => undefined,
-      (error: unknown) => error,
+      (thrown: unknown) => toForwarderError(thrown),
     );
-    void ended.then(() => {
-      over = true;
-      wake();
-    });
-    while (!over || events.length > 0) {
-      const event = events.shift();
-      if (event !== undefined) yield event;
-      else await new Promise<void>((resolve) => (wake = resolve));
-    }
+    void ended.then(() => over.abort());
+    yield* kept.until(over.signal);
     const error = await ended;
     if (error !== undefined && !signal.aborted) throw error;
   }

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import type { ConnectionContext, IPContext } from '../../apis/generated/connectioncontext.js';
-import type { Wish } from '../../simulation/client.js';
+import type { SimulatedClient, Wish } from '../../simulation/client.js';
 import { emptyContext, emptyIpContext, newConnection } from '../../simulation/messages.js';
-import { expectServed, refusal, withoutTrace } from './support/expectations.js';
+import { toForwarderError } from '../../src/ports/error.js';
+import { expectServed, refusal, stateOf, withoutTrace } from './support/expectations.js';
 import { inTime, unusedResource, useNode } from './support/node-fixture.js';
 
 const ip = (change: Partial<IPContext>): ConnectionContext => ({
@@ -104,13 +105,20 @@ describe('bad input', () => {
     fixture.node.endpoint.behaviour = { kind: 'agree' };
   });
 
+  let client: SimulatedClient;
+  let unchanged: Awaited<ReturnType<typeof stateOf>>;
+
+  before(async () => {
+    client = await fixture.client();
+    unchanged = await stateOf(fixture.node, client);
+  });
+
   /** The request is refused with status and message, changes nothing, and the next proper one is served. */
   async function expectRefused([, wish, status, message]: Row): Promise<void> {
-    using client = await fixture.client();
-    await withoutTrace(fixture.node, [client], async () => {
-      const said = await refusal(status, client.request({ token: fixture.token(), ...wish }));
-      expect(said).to.match(message);
-    });
+    const said = await refusal(status, client.request({ token: fixture.token(), ...wish }));
+    expect(said).to.match(message);
+    expect(await stateOf(fixture.node, client)).to.deep.equal(unchanged);
+    fixture.node.endpoint.behaviour = { kind: 'agree' };
     await expectServed(client, fixture.token());
   }
 
@@ -148,7 +156,10 @@ describe('bad input', () => {
         for (const token of attempts) {
           const said = await client.request({ token, interfaceName: 'other' }).then(
             () => client.close().then(() => undefined),
-            (error: Error & { details?: { grpcCode?: string } }) => `${error.details?.grpcCode}: ${error.message}`,
+            (thrown: unknown) => {
+              const { details, message } = toForwarderError(thrown);
+              return `${details['grpcCode']}: ${message}`;
+            },
           );
           if (said !== undefined) refused.push(said);
         }
@@ -170,12 +181,8 @@ describe('bad input', () => {
     });
 
     it('a MAC that the PF cannot set', async () => {
-      using client = await fixture.client();
-      await withoutTrace(fixture.node, [client], async () => {
-        const context = ethernet({ srcMac: '02:00:00:00:00:01' });
-        await refusal('UNIMPLEMENTED', client.request({ token: fixture.token(), context }));
-      });
-      await expectServed(client, fixture.token());
+      const context = ethernet({ srcMac: '02:00:00:00:00:01' });
+      await expectRefused(['', { context }, 'UNIMPLEMENTED', /^link enp1s0 is not a physical function/]);
     });
 
     it('an MTU that the netdev refuses', async () => {
@@ -213,14 +220,8 @@ describe('bad input', () => {
   describe('of the endpoint is refused likewise: everything is undone, there as well', () => {
     for (const [what, context, message] of brokenContexts) {
       it(what, async () => {
-        using client = await fixture.client();
-        await withoutTrace(fixture.node, [client], async () => {
-          fixture.node.endpoint.behaviour = { kind: 'agree', context: () => context };
-          const said = await refusal('INVALID_ARGUMENT', client.request({ token: fixture.token() }));
-          expect(said).to.match(message);
-          fixture.node.endpoint.behaviour = { kind: 'agree' };
-        });
-        await expectServed(client, fixture.token());
+        fixture.node.endpoint.behaviour = { kind: 'agree', context: () => context };
+        await expectRefused([what, {}, 'INVALID_ARGUMENT', message]);
       });
     }
   });

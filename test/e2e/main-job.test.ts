@@ -158,7 +158,7 @@ describe('the main job, on a simulated node', () => {
     await other.close();
   });
 
-  it('gives a token one VF at a time', async () => {
+  it('serves a token again once its connection is closed', async () => {
     using client = await fixture.client();
     await expectServed(client, fixture.token());
     await expectServed(client, fixture.token());
