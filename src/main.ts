@@ -94,4 +94,12 @@ function print(text: string): number {
   return 0;
 }
 
+// A promise that nobody waited for is a mistake of ours: say so before the end that Node makes of it.
+process.on('unhandledRejection', (reason) => {
+  process.stderr.write(
+    `unhandled rejection, the process ends: ${reason instanceof Error ? reason.stack : String(reason)}\n`,
+  );
+  process.exit(failed);
+});
+
 process.exit(await main(process.argv.slice(2)));

@@ -13,6 +13,7 @@ import { SysfsPciBus } from '../pci/sysfs-pci-bus.js';
 import { SysfsProvisioning } from '../pci/sysfs-provisioning.js';
 import { WriteHelpers } from '../pci/write-helpers.js';
 import type { Clock } from '../ports/clock.js';
+import { toForwarderError } from '../ports/error.js';
 import type { Log } from '../ports/log.js';
 import { ResourcePool } from '../resourcepool/resource-pool.js';
 import type { TokenId } from '../resourcepool/token-id.js';
@@ -45,6 +46,9 @@ export interface Daemon {
    */
   stop(deadline: AbortSignal): Promise<void>;
 }
+
+/** How long running calls may take to finish at the end; what is left of the time is for bringing VFs home. */
+const runningCallsMs = 5_000;
 
 /** Longest wait for one call to the manager's registry to connect. */
 const managerDialMs = 5_000;
@@ -86,7 +90,7 @@ async function start(parts: DaemonParts, teardown: Teardown, signal: AbortSignal
   teardown.add('device plugin', () => plugin[Symbol.asyncDispose]());
   log.info('phase: device plugin started', { resources: node.pool.names() });
 
-  const network = openNetwork(settings, { ...identity, clock }, teardown);
+  const network = openNetwork(settings, { ...identity, clock, log }, teardown);
   const forwarder = createForwarder({
     name: settings.name,
     pci: node.pci,
@@ -99,9 +103,9 @@ async function start(parts: DaemonParts, teardown: Teardown, signal: AbortSignal
     newId: randomUUID,
     signal: running.signal,
   });
-  teardown.add('connections', async () => {
+  teardown.add('connections', async (deadline) => {
     forwarder.connections.stop();
-    await forwarder.connections.closeAll();
+    await Promise.race([forwarder.connections.closeAll(), rejection(deadline)]);
   });
   await serve(parts, { forwarder, identity, manager: network.manager, running: running.signal, teardown }, signal);
 }
@@ -131,7 +135,7 @@ function openIdentity({ settings, clock, log }: DaemonParts, signal: AbortSignal
 /** Connections to other components: next hops get the configured time to answer a dial, the manager a fixed one. */
 function openNetwork(
   settings: Settings,
-  { source, issuer, clock }: { source: WorkloadApiSource; issuer: Es256TokenIssuer; clock: Clock },
+  { source, issuer, clock, log }: { source: WorkloadApiSource; issuer: Es256TokenIssuer; clock: Clock; log: Log },
   teardown: Teardown,
 ) {
   const sockets = new EndpointSockets();
@@ -144,9 +148,18 @@ function openNetwork(
   });
   return {
     manager,
-    directory: directoryOver({ channels: manager, manager: managerUrl, sockets }),
+    directory: directoryOver({ channels: manager, manager: managerUrl, sockets, log }),
     nextHops: nextHopsOver(endpoints, sockets),
   };
+}
+
+/** Rejects when the signal fires. */
+function rejection(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const fired = () => reject(toForwarderError(signal.reason));
+    if (signal.aborted) fired();
+    else signal.addEventListener('abort', fired, { once: true });
+  });
 }
 
 interface Serving {
@@ -161,18 +174,28 @@ interface Serving {
 async function serve({ settings, clock, log }: DaemonParts, serving: Serving, signal: AbortSignal): Promise<void> {
   const { forwarder, identity, manager, running, teardown } = serving;
   const health = new Health();
+  const draining = new AbortController();
   const address = await listenAddress(settings.listenOn);
   teardown.add('listen address', async () => address[Symbol.asyncDispose]());
   const listener: Listener = await listen({
     url: address.url,
     source: identity.source,
-    services: [networkService(forwarder, log), monitorConnections(forwarder), health.service()],
+    services: [
+      networkService(forwarder, log),
+      monitorConnections(forwarder, draining.signal),
+      health.service(draining.signal),
+    ],
     clock,
     log,
     // Not the signal that asks for an end: running calls may finish, and the registry has to be told first.
     signal: running,
   });
-  teardown.add('listener', (deadline) => listener.stop(deadline));
+  teardown.add('listener', async (deadline) => {
+    using grace = clock.deadline('finishing running calls', runningCallsMs, deadline);
+    await listener.stop(grace.signal);
+  });
+  // Streams that watch would go on for ever, and nothing else finishes before them.
+  teardown.add('watching streams', async () => draining.abort());
   log.info('phase: listening', { url: listener.url });
 
   const registration = new Registration({

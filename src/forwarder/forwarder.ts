@@ -80,7 +80,7 @@ export function createForwarder(parts: ForwarderParts): Forwarder {
       leaveFormerHop,
       chooseMechanism([deliverKernel(world, functions), deliverNoop]),
       discover(parts.directory, clock),
-      connectOnward(nextHops),
+      connectOnward(nextHops, clock),
     ]),
     undoing: { attempt, admit: (owed) => quarantine.admit(owed), nextId: entryIds() },
     beforeClose: (held, close) => amendOnward(held, (known) => withCloseTokens(known, close, issuer)),

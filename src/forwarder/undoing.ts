@@ -2,9 +2,10 @@ import type { Entry, Inverses } from '../ledger/entry.js';
 import type { Attempt } from '../ledger/ledger.js';
 import type { Clock } from '../ports/clock.js';
 import { ForwarderError } from '../ports/error.js';
+import { closeMs } from './elements/connect-onward.js';
 
 /** How long one step may take to be undone. Moves wait for everybody else's moves; a next hop that is gone is gone. */
-const deadlineMs: Readonly<Record<string, number>> = { onward: 5_000 };
+const deadlineMs: Readonly<Record<string, number>> = { onward: closeMs };
 const usualDeadlineMs = 30_000;
 
 /** Runs the inverse of an entry's kind under a deadline of its own: the request that is taken back has none left. */

@@ -49,7 +49,9 @@ export class WriteHelpers implements AttributeWriter, Disposable {
   }
 
   async write(write: AttributeWrite, signal: AbortSignal): Promise<void> {
-    const until = AbortSignal.any([signal, this.#end.signal]);
+    // Not AbortSignal.any: what it makes stays with the signal of this object, which lives as long as the daemon.
+    using either = this.#clock.deadline(`writing ${write.file}`, Number.POSITIVE_INFINITY, signal, this.#end.signal);
+    const until = either.signal;
     until.throwIfAborted();
     await this.#refuseWhenStuck(write, until);
     using _slot = await this.#slots.take(until);
@@ -65,6 +67,10 @@ export class WriteHelpers implements AttributeWriter, Disposable {
   /** Kills all helpers; writes that are under way reject with `cancelled`. */
   [Symbol.dispose](): void {
     this.#end.abort(new ForwarderError('cancelled', 'no more writes to the PCI tree: the adapter is closed'));
+    for (const rested of this.#idle.splice(0)) {
+      rested.hired.abort();
+      rested.process.kill();
+    }
   }
 
   async #refuseWhenStuck({ file, subject }: AttributeWrite, signal: AbortSignal): Promise<void> {
@@ -100,10 +106,9 @@ export class WriteHelpers implements AttributeWriter, Disposable {
   #rest(process: WriteProcess): void {
     const rested = { process, hired: new AbortController() };
     this.#idle.push(rested);
-    const over = AbortSignal.any([rested.hired.signal, this.#end.signal]);
-    this.#clock.sleep(this.#limits.idle, over).then(
+    this.#clock.sleep(this.#limits.idle, rested.hired.signal).then(
       () => this.#dismiss(rested),
-      () => this.#end.signal.aborted && this.#dismiss(rested),
+      () => undefined, // hired, or killed at the end
     );
   }
 

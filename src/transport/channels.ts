@@ -18,6 +18,14 @@ export interface ChannelsOptions {
   readonly descriptorPatienceMs?: number;
 }
 
+/** Where to connect. */
+export interface Target {
+  /** Names the peer: calls with the same key share a connection. */
+  readonly key: string;
+  /** `unix:///path`, also `/proc/self/fd/N`, or `tcp://host:port`; of a shared connection that of its first user. */
+  readonly address: string;
+}
+
 /** A connection that is kept, or on its way. */
 interface Kept {
   readonly dialled: Promise<Dialled>;
@@ -46,15 +54,16 @@ export class Channels implements AsyncDisposable {
   }
 
   /**
-   * Runs work on the connection to a target (`unix:///path`, also `/proc/self/fd/N`; `tcp://host:port`), dialling it if
-   * need be. The connection stays at least as long as the work runs.
+   * Runs work on the connection to a target, dialling it if need be. A target that is a plain address is its own key.
+   * The connection stays at least as long as the work runs.
    *
    * @throws ForwarderError `invalid` (target), `unavailable`, `unauthenticated`, `timed-out` (dial), the signal's reason, or what
    * the work throws
    */
-  async use<T>(target: string, signal: AbortSignal, work: (connection: Connection) => Promise<T>): Promise<T> {
+  async use<T>(target: string | Target, signal: AbortSignal, work: (connection: Connection) => Promise<T>): Promise<T> {
     signal.throwIfAborted();
-    const kept = this.#kept.get(target) ?? this.#dial(target);
+    const { key, address } = typeof target === 'string' ? { key: target, address: target } : target;
+    const kept = this.#kept.get(key) ?? this.#dial(key, address);
     kept.users += 1;
     kept.idle?.abort();
     try {
@@ -62,14 +71,14 @@ export class Channels implements AsyncDisposable {
       return await work(new Connection(dialled, this.#options.tokens));
     } finally {
       kept.users -= 1;
-      this.#whenUnused(target, kept);
+      this.#whenUnused(key, kept);
     }
   }
 
-  /** Closes the connection to a target once its users are done: nobody needs a socket whose file is gone. */
-  drop(target: string): void {
-    const kept = this.#kept.get(target);
-    if (kept !== undefined) this.#retire(target, kept);
+  /** Takes the connection with this key out of use, and closes it once its users are done. */
+  drop(key: string): void {
+    const kept = this.#kept.get(key);
+    if (kept !== undefined) this.#retire(key, kept);
   }
 
   /** How many connections are open or being opened. */
@@ -85,7 +94,7 @@ export class Channels implements AsyncDisposable {
     await Promise.all([...this.#open].map((kept) => this.#destroy(kept)));
   }
 
-  #dial(target: string): Kept {
+  #dial(key: string, target: string): Kept {
     if (this.#closed) throw new ForwarderError('unavailable', 'no more connections: shutting down');
     const address = parseEndpointAddress(target);
     const { clock, dialTimeoutMs } = this.#options;
@@ -95,14 +104,14 @@ export class Channels implements AsyncDisposable {
       return await dial({ ...this.#options, address, signal: deadline.signal });
     };
     const kept: Kept = { dialled: dialOnce(), dialling, users: 0, idle: undefined, retired: false };
-    this.#kept.set(target, kept);
+    this.#kept.set(key, kept);
     this.#open.add(kept);
-    const end = () => this.#retire(target, kept);
+    const end = () => this.#retire(key, kept);
     kept.dialled.then(({ over }) => (over.aborted ? end() : over.addEventListener('abort', end, { once: true })), end);
     return kept;
   }
 
-  #whenUnused(target: string, kept: Kept): void {
+  #whenUnused(key: string, kept: Kept): void {
     if (kept.users > 0) return;
     if (kept.retired) {
       void this.#destroy(kept);
@@ -112,17 +121,17 @@ export class Channels implements AsyncDisposable {
     kept.idle = idle;
     const { clock, idleTimeoutMs } = this.#options;
     clock.sleep(idleTimeoutMs, idle.signal).then(
-      () => this.#retire(target, kept),
+      () => this.#retire(key, kept),
       () => undefined,
     );
   }
 
   #retireAll(): void {
-    for (const [target, kept] of [...this.#kept]) this.#retire(target, kept);
+    for (const [key, kept] of [...this.#kept]) this.#retire(key, kept);
   }
 
-  #retire(target: string, kept: Kept): void {
-    if (this.#kept.get(target) === kept) this.#kept.delete(target);
+  #retire(key: string, kept: Kept): void {
+    if (this.#kept.get(key) === kept) this.#kept.delete(key);
     kept.retired = true;
     kept.idle?.abort();
     if (kept.users === 0) void this.#destroy(kept);

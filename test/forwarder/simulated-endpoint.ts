@@ -47,9 +47,9 @@ export class SimulatedEndpoint {
         gate.call(`directory.findEndpoints ${service}`, signal, () => this.names.map((name) => this.#registered(name))),
     };
     this.nextHops = {
-      request: (url, { connection }, signal) =>
+      request: (url, { connection }, { signal }) =>
         gate.call(`nextHops.request ${url}`, signal, () => this.#request(url, connection)),
-      close: (url, connection, signal) =>
+      close: (url, connection, { signal }) =>
         gate.call(`nextHops.close ${url}`, signal, () => {
           this.closes.push({ url, connection });
           this.#open.delete(`${url} ${connection.id}`);

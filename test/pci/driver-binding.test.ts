@@ -1,11 +1,11 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { SystemClock } from '../../src/clock/system-clock.js';
 import { SysfsPciBus } from '../../src/pci/sysfs-pci-bus.js';
 import { parsePciAddress } from '../../src/ports/pci-address.js';
 import { failureOf } from './failure.js';
 import { createNode, never, pf, vf } from './sysfs-node.js';
-import { systemClock } from './system-clock.js';
 
 describe('binding a function to a driver', () => {
   it('B12: goes over driver_override for this function alone, with no id that would catch others', async () => {
@@ -44,7 +44,7 @@ describe('binding a function to a driver', () => {
   it('B12, P5: a write that the kernel takes without binding is no success', async () => {
     await using node = await createNode();
     const lame = { write: async () => {} };
-    const bus = new SysfsPciBus({ roots: node.tree.roots, clock: systemClock, writer: lame }, 100);
+    const bus = new SysfsPciBus({ roots: node.tree.roots, clock: new SystemClock(), writer: lame }, 100);
     const failure = await failureOf(bus.bind(vf, 'vfio-pci', never));
     expect(failure.kind).to.equal('timed-out');
     expect(failure.message).to.contain(`while unbinding ${vf} from igbvf`);

@@ -1,11 +1,11 @@
 import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { SystemClock } from '../../src/clock/system-clock.js';
 import { SysfsPciBus } from '../../src/pci/sysfs-pci-bus.js';
 import { parsePciAddress } from '../../src/ports/pci-address.js';
 import { failureOf } from './failure.js';
 import { createNode, never, pf, vf } from './sysfs-node.js';
-import { systemClock } from './system-clock.js';
 
 describe('facts of a PCI function', () => {
   it('B7, P4: a short address of the settings finds the folder of its long form', async () => {
@@ -107,7 +107,7 @@ describe('facts of a PCI function', () => {
     const file = join(node.tree.root, 'file');
     await writeFile(file, '');
     const roots = { devices: file, drivers: file };
-    const bus = new SysfsPciBus({ roots, clock: systemClock, writer: node.tree.writer });
+    const bus = new SysfsPciBus({ roots, clock: new SystemClock(), writer: node.tree.writer });
     const failure = await failureOf(bus.facts(vf));
     expect(failure.kind).to.equal('unknown');
     expect(failure.message).to.contain(`reading function ${vf}`).and.to.contain('ENOTDIR');

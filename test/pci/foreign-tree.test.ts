@@ -2,12 +2,12 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { SystemClock } from '../../src/clock/system-clock.js';
 import { SysfsPciBus } from '../../src/pci/sysfs-pci-bus.js';
 import { SysfsProvisioning } from '../../src/pci/sysfs-provisioning.js';
 import { parsePciAddress } from '../../src/ports/pci-address.js';
 import { failureOf } from './failure.js';
 import { never } from './sysfs-node.js';
-import { systemClock } from './system-clock.js';
 
 const pf = parsePciAddress('0000:01:00.0');
 const vfs = 16;
@@ -31,7 +31,7 @@ describe('a PCI tree of plain files', () => {
       await symlink(at('devices', pf), at('devices', vfAddress(vf), 'physfn'));
     }
     const writer = { write: () => Promise.reject(new Error('nothing here needs a write')) };
-    const access = { roots: { devices: at('devices'), drivers: at('drivers') }, clock: systemClock, writer };
+    const access = { roots: { devices: at('devices'), drivers: at('drivers') }, clock: new SystemClock(), writer };
     bus = new SysfsPciBus(access);
     provisioning = new SysfsProvisioning(access);
   });

@@ -1,14 +1,14 @@
 import { SimulatedPciTree } from '../../simulation/pci-tree/pci-tree.js';
+import { SystemClock } from '../../src/clock/system-clock.js';
 import type { AttributeWriter } from '../../src/pci/attribute-writer.js';
 import { SysfsPciBus } from '../../src/pci/sysfs-pci-bus.js';
 import { SysfsProvisioning } from '../../src/pci/sysfs-provisioning.js';
 import { WriteHelpers } from '../../src/pci/write-helpers.js';
 import { parsePciAddress } from '../../src/ports/pci-address.js';
 import { type PciBusSubject, pciBusContract } from '../contract/pci-bus.contract.js';
-import { systemClock } from './system-clock.js';
 
 pciBusContract('the sysfs adapter with its helper processes on a simulated tree', () =>
-  createSubject(() => new WriteHelpers(systemClock)),
+  createSubject(() => new WriteHelpers(new SystemClock())),
 );
 
 pciBusContract('the sysfs adapter answered with errno by a simulated tree', () =>
@@ -25,7 +25,7 @@ async function createSubject(
     },
   });
   const writer = createWriter(tree);
-  const access = { roots: tree.roots, clock: systemClock, writer };
+  const access = { roots: tree.roots, clock: new SystemClock(), writer };
   return {
     bus: new SysfsPciBus(access),
     provisioning: new SysfsProvisioning(access),

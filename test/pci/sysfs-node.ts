@@ -1,10 +1,10 @@
 import type { PciTreeOptions } from '../../simulation/pci-tree/options.js';
 import { SimulatedPciTree } from '../../simulation/pci-tree/pci-tree.js';
+import { SystemClock } from '../../src/clock/system-clock.js';
 import type { AttributeWriter } from '../../src/pci/attribute-writer.js';
 import { SysfsPciBus } from '../../src/pci/sysfs-pci-bus.js';
 import { SysfsProvisioning } from '../../src/pci/sysfs-provisioning.js';
 import { type PciAddress, parsePciAddress } from '../../src/ports/pci-address.js';
-import { systemClock } from './system-clock.js';
 
 /** A signal that never fires. */
 export const never = new AbortController().signal;
@@ -36,7 +36,7 @@ export async function createNode(options: Partial<PciTreeOptions> = {}, timeout 
       return tree.writer.write(write, signal);
     },
   };
-  const access = { roots: tree.roots, clock: systemClock, writer };
+  const access = { roots: tree.roots, clock: new SystemClock(), writer };
   const bus = new SysfsPciBus(access, timeout);
   return {
     tree,

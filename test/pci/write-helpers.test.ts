@@ -5,12 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
+import { SystemClock } from '../../src/clock/system-clock.js';
 import { errnoOf } from '../../src/pci/errno.js';
 import { WriteHelpers } from '../../src/pci/write-helpers.js';
 import { ForwarderError } from '../../src/ports/error.js';
 import { failureOf } from './failure.js';
 import { never } from './sysfs-node.js';
-import { systemClock } from './system-clock.js';
 import { until } from './until.js';
 
 describe('write helpers', () => {
@@ -28,27 +28,27 @@ describe('write helpers', () => {
   const makeHolding = (name: string) => promisify(execFile)('mkfifo', [at(name)]);
 
   it('write what they are told, once, and cut nothing off', async () => {
-    using helpers = new WriteHelpers(systemClock);
+    using helpers = new WriteHelpers(new SystemClock());
     await writeFile(at('file'), 'something longer\n');
     await helpers.write(order('file'), never);
     expect(await readFile(at('file'), 'utf8')).to.equal('text\nhing longer\n');
   });
 
   it('B12: never make a file: a missing attribute is ENOENT and stays missing', async () => {
-    using helpers = new WriteHelpers(systemClock);
+    using helpers = new WriteHelpers(new SystemClock());
     expect(errnoOf(await errorOf(helpers.write(order('missing'), never)))).to.equal('ENOENT');
     expect(readdirSync(folder)).to.deep.equal([]);
   });
 
   it('B12, P5: report the errno of the write itself', async () => {
-    using helpers = new WriteHelpers(systemClock);
+    using helpers = new WriteHelpers(new SystemClock());
     const full = { file: '/dev/full', text: 'text\n', subject: 'full' };
     expect(errnoOf(await errorOf(helpers.write(full, never)))).to.equal('ENOSPC');
   });
 
   it('serve one write after another with the same process', async () => {
     await writeFile(at('file'), '');
-    using helpers = new WriteHelpers(systemClock);
+    using helpers = new WriteHelpers(new SystemClock());
     await helpers.write(order('file'), never);
     const first = running();
     for (let write = 0; write < 20; write += 1) await helpers.write(order('file'), never);
@@ -58,7 +58,7 @@ describe('write helpers', () => {
   it('B22: leave a held write behind at once, and file work and other writes go on meanwhile', async () => {
     await Promise.all(['a', 'b', 'c', 'd', 'e'].map(makeHolding));
     await writeFile(at('file'), '');
-    using helpers = new WriteHelpers(systemClock, { working: 6 });
+    using helpers = new WriteHelpers(new SystemClock(), { working: 6 });
     const caller = new AbortController();
     const held = ['a', 'b', 'c', 'd', 'e'].map((name) => failureOf(helpers.write(order(name), caller.signal)));
     await helpers.write(order('file'), never);
@@ -70,7 +70,7 @@ describe('write helpers', () => {
   it('let at most so many write at a time; the others wait in line, and leave it when they want', async () => {
     await makeHolding('held');
     await writeFile(at('file'), '');
-    using helpers = new WriteHelpers(systemClock, { working: 1 });
+    using helpers = new WriteHelpers(new SystemClock(), { working: 1 });
     const first = new AbortController();
     const held = failureOf(helpers.write(order('held'), first.signal));
     const second = new AbortController();
@@ -86,7 +86,7 @@ describe('write helpers', () => {
   it('write for a subject again as soon as a left write has ended', async () => {
     await makeHolding('held');
     await writeFile(at('file'), '');
-    using helpers = new WriteHelpers(systemClock);
+    using helpers = new WriteHelpers(new SystemClock());
     const caller = new AbortController();
     const held = failureOf(helpers.write(order('held', 'vf'), caller.signal));
     caller.abort(new ForwarderError('timed-out', 'enough'));
@@ -100,7 +100,7 @@ describe('write helpers', () => {
     await writeFile(at('file'), '');
     await open(at('file')).then((file) => file.close());
     const before = descriptors();
-    const helpers = new WriteHelpers(systemClock);
+    const helpers = new WriteHelpers(new SystemClock());
     for (let write = 0; write < 8; write += 1) {
       await Promise.all(['1', '2', '3', '4', '5', '6'].map((vf) => helpers.write(order('file', vf), never)));
     }
@@ -113,7 +113,7 @@ describe('write helpers', () => {
 
   it('go when they have been idle for a while', async () => {
     await writeFile(at('file'), '');
-    using helpers = new WriteHelpers(systemClock, { idle: 20 });
+    using helpers = new WriteHelpers(new SystemClock(), { idle: 20 });
     await helpers.write(order('file'), never);
     await until(() => running().length === 0);
     await helpers.write(order('file'), never);
@@ -122,7 +122,7 @@ describe('write helpers', () => {
   it('that are killed from outside fail their write and are replaced', async () => {
     await makeHolding('held');
     await writeFile(at('file'), '');
-    using helpers = new WriteHelpers(systemClock);
+    using helpers = new WriteHelpers(new SystemClock());
     const held = failureOf(helpers.write(order('held'), never));
     await until(() => running().length === 1);
     process.kill(Number(running()[0]), 'SIGKILL');

@@ -1,6 +1,7 @@
 import { Connection, type Mechanism } from '../../../apis/generated/connection.js';
 import type { NetworkServiceRequest } from '../../../apis/generated/networkservice.js';
 import type { Entry, Inverse } from '../../ledger/entry.js';
+import type { Clock } from '../../ports/clock.js';
 import { ForwarderError, toForwarderError } from '../../ports/error.js';
 import type { Call } from '../chain/call.js';
 import type { Element } from '../chain/element.js';
@@ -12,9 +13,21 @@ export interface NextHops {
   /**
    * @throws ForwarderError with `details.answered` true when the next hop itself refused: then it holds nothing of ours
    */
-  request(url: string, request: NetworkServiceRequest, signal: AbortSignal): Promise<Connection>;
-  close(url: string, connection: Connection, signal: AbortSignal): Promise<void>;
+  request(url: string, request: NetworkServiceRequest, wait: Wait): Promise<Connection>;
+  close(url: string, connection: Connection, wait: Wait): Promise<void>;
 }
+
+/** How long an answer is waited for. The next hop learns of it: its own timers count from it (nsm-wire 3.4). */
+export interface Wait {
+  readonly signal: AbortSignal;
+  readonly timeoutMs: number;
+}
+
+/** For a caller that sets itself no limit. */
+const usualCallMs = 15_000;
+
+/** How long a next hop may take to take a Close. */
+export const closeMs = 5_000;
 
 interface Onward {
   readonly candidate: Candidate;
@@ -28,21 +41,26 @@ const onwardKey = memoryKey<Onward>('onward');
  * Asks the next hop, over NOOP: the client's mechanism is this node's business. Candidates are tried in order; whatever
  * was prepared for the client is kept meanwhile. The last element of the chain.
  */
-export function connectOnward(nextHops: NextHops): Element {
+export function connectOnward(nextHops: NextHops, clock: Clock): Element {
   return {
     name: 'connect-onward',
-    request: (call) => askInOrder(nextHops, call),
+    async request(call) {
+      const left = (call.caller.deadline ?? clock.wallTime() + usualCallMs) - clock.wallTime();
+      const timeoutMs = Math.max(1, left);
+      using deadline = clock.deadline('waiting for the next hop', timeoutMs, call.signal);
+      return await askInOrder(nextHops, call, { signal: deadline.signal, timeoutMs });
+    },
   };
 }
 
-async function askInOrder(nextHops: NextHops, call: Call): Promise<Connection> {
+async function askInOrder(nextHops: NextHops, call: Call, wait: Wait): Promise<Connection> {
   const failures: { readonly endpoint: string; readonly error: ForwarderError }[] = [];
   for (const candidate of call.held.memory.get(candidatesKey) ?? []) {
     try {
-      return await ask(nextHops, candidate, call);
+      return await ask({ nextHops, wait }, candidate, call);
     } catch (thrown) {
       failures.push({ endpoint: candidate.endpoint, error: toForwarderError(thrown) });
-      if (call.signal.aborted) break;
+      if (wait.signal.aborted) break;
     }
   }
   const last = failures.at(-1)?.error;
@@ -51,15 +69,20 @@ async function askInOrder(nextHops: NextHops, call: Call): Promise<Connection> {
   throw new ForwarderError(last?.kind ?? 'unknown', `no candidate took the request: ${reasons}`, { cause: last });
 }
 
-async function ask(nextHops: NextHops, candidate: Candidate, call: Call): Promise<Connection> {
+interface Hops {
+  readonly nextHops: NextHops;
+  readonly wait: Wait;
+}
+
+async function ask(hops: Hops, candidate: Candidate, call: Call): Promise<Connection> {
   const { ledger, memory } = call.held;
   const known = memory.get(onwardKey);
   const request = onwardRequest(call.connection, candidate, known);
   const entry = ledger.find('onward');
   if (known === undefined || entry === undefined || !isSameHop(known.candidate, candidate)) {
-    return askAnew(nextHops, { candidate, request }, call);
+    return askAnew(hops, { candidate, request }, call);
   }
-  const answer = await nextHops.request(candidate.url, request, call.signal);
+  const answer = await answerOf(hops, candidate, request);
   ledger.amend(entry.id, onwardArgs(candidate, answer));
   memory.set(onwardKey, { candidate, mechanism: answer.mechanism });
   return answer;
@@ -71,7 +94,7 @@ function isSameHop(a: Candidate, b: Candidate): boolean {
 }
 
 async function askAnew(
-  nextHops: NextHops,
+  hops: Hops,
   { candidate, request }: { candidate: Candidate; request: NetworkServiceRequest },
   call: Call,
 ): Promise<Connection> {
@@ -79,7 +102,7 @@ async function askAnew(
   const sent = request.connection ?? call.connection;
   return ledger.perform({ kind: 'onward', args: onwardArgs(candidate, sent) }, async (id) => {
     try {
-      const answer = await nextHops.request(candidate.url, request, call.signal);
+      const answer = await answerOf(hops, candidate, request);
       ledger.amend(id, onwardArgs(candidate, answer));
       memory.set(onwardKey, { candidate, mechanism: answer.mechanism });
       return answer;
@@ -91,6 +114,27 @@ async function askAnew(
       throw error;
     }
   });
+}
+
+/**
+ * The answer, under our own id and at our own place in the path, whatever the next hop made of them: it could put
+ * itself in another connection's place otherwise.
+ */
+async function answerOf(
+  { nextHops, wait }: Hops,
+  candidate: Candidate,
+  request: NetworkServiceRequest,
+): Promise<Connection> {
+  const answer = await nextHops.request(candidate.url, request, wait);
+  const id = request.connection?.id ?? '';
+  const index = request.connection?.path?.index ?? 0;
+  if (answer.path?.pathSegments[index]?.id !== id) {
+    throw new ForwarderError(
+      'unknown',
+      `next hop ${candidate.endpoint} answered with a path in which segment ${index} is not ours (${id})`,
+    );
+  }
+  return { ...answer, id, path: { ...answer.path, index } };
 }
 
 function onwardRequest(connection: Connection, candidate: Candidate, known: Onward | undefined): NetworkServiceRequest {
@@ -116,7 +160,8 @@ function onwardConnection(entry: Entry): Connection {
 
 /** Takes an onward Request back. */
 export function closeOnward(nextHops: NextHops): Inverse {
-  return (entry, signal) => nextHops.close(String(entry.args['url']), onwardConnection(entry), signal);
+  return (entry, signal) =>
+    nextHops.close(String(entry.args['url']), onwardConnection(entry), { signal, timeoutMs: closeMs });
 }
 
 /** Puts what a Close or expiry brings, such as fresh tokens, into the connection that the next hop will be sent. */

@@ -52,12 +52,17 @@ export function discover(directory: Directory, clock: Clock): Element {
   };
 }
 
+/** How long the registry may take when the endpoint is known: managers wait for theirs as long as the caller does. */
+const patienceMs = 2_000;
+
 /** A registry that is away does not stop the refresh of a connection whose endpoint is known. */
 async function byName(directory: Directory, clock: Clock, call: Call): Promise<Candidate> {
   const name = call.connection.networkServiceEndpointName;
   const known = call.held.memory.get(candidatesKey)?.find((it) => it.endpoint === name);
+  const limit = known === undefined ? Number.POSITIVE_INFINITY : patienceMs;
+  using deadline = clock.deadline(`asking the registry for ${name}`, limit, call.signal);
   try {
-    const endpoint = await directory.findEndpointByName(name, call.signal);
+    const endpoint = await directory.findEndpointByName(name, deadline.signal);
     const alive = endpoint?.expirationTime === undefined || milliseconds(endpoint.expirationTime) > clock.wallTime();
     if (endpoint !== undefined && alive) return candidate(endpoint);
     throw new ForwarderError(
@@ -66,7 +71,8 @@ async function byName(directory: Directory, clock: Clock, call: Call): Promise<C
     );
   } catch (thrown) {
     const error = toForwarderError(thrown);
-    if (known === undefined || error.kind !== 'unavailable') throw error;
+    const away = error.kind === 'unavailable' || error.kind === 'timed-out';
+    if (known === undefined || !away || call.signal.aborted) throw error;
     call.log.warn('registry is away, the known endpoint is used', { endpoint: name, reason: error.message });
     return known;
   }

@@ -1,3 +1,4 @@
+import type { Target } from '../../transport/channels.js';
 import { isInodeUrl } from '../../transport/inode-url.js';
 import type { Peer } from '../../transport/peer.js';
 
@@ -14,26 +15,27 @@ const most = 1024;
  */
 export class EndpointSockets implements Disposable {
   readonly #sockets = new Map<string, Socket>();
+  readonly #receiving = new Map<string, Promise<void>>();
 
-  /** Takes over what the registry passed for a URL; for other kinds of URL there is nothing to do. */
-  async receive(url: string, registry: Peer, signal: AbortSignal): Promise<void> {
-    if (!isInodeUrl(url)) return;
-    if (this.#sockets.has(url)) {
-      this.#touch(url);
-      return;
+  /** Takes over what the registry passed for a URL, once; for other kinds of URL there is nothing to do. */
+  async receive(url: string, registry: Pick<Peer, 'receive'>, signal: AbortSignal): Promise<void> {
+    if (!isInodeUrl(url) || this.#touch(url) !== undefined) return;
+    const receiving = this.#receiving.get(url) ?? this.#receive(url, registry, signal);
+    this.#receiving.set(url, receiving);
+    try {
+      await receiving;
+    } finally {
+      this.#receiving.delete(url);
     }
-    const socket = await registry.receive(url, signal);
-    this.#sockets.get(url)?.[Symbol.dispose]();
-    this.#sockets.set(url, socket);
-    this.#evict();
   }
 
-  /** The URL to dial: `unix:///proc/self/fd/N` for a socket that we hold. */
-  target(url: string): string {
-    const socket = this.#sockets.get(url);
-    if (socket === undefined) return url;
-    this.#touch(url);
-    return `unix://${socket.path}`;
+  /**
+   * What to dial for a URL. Connections are shared by the URL, which names the socket itself; the number of our
+   * descriptor may name another one tomorrow.
+   */
+  target(url: string): Target {
+    const socket = this.#touch(url);
+    return { key: url, address: socket === undefined ? url : `unix://${socket.path}` };
   }
 
   get size(): number {
@@ -45,11 +47,20 @@ export class EndpointSockets implements Disposable {
     this.#sockets.clear();
   }
 
-  #touch(url: string): void {
+  async #receive(url: string, registry: Pick<Peer, 'receive'>, signal: AbortSignal): Promise<void> {
+    const socket = await registry.receive(url, signal);
+    this.#sockets.get(url)?.[Symbol.dispose]();
+    this.#sockets.set(url, socket);
+    this.#evict();
+  }
+
+  /** The socket, as the one used last. */
+  #touch(url: string): Socket | undefined {
     const socket = this.#sockets.get(url);
-    if (socket === undefined) return;
+    if (socket === undefined) return undefined;
     this.#sockets.delete(url);
     this.#sockets.set(url, socket);
+    return socket;
   }
 
   #evict(): void {

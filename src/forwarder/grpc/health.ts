@@ -6,13 +6,14 @@ import {
 import { ForwarderError } from '../../ports/error.js';
 import type { Peer } from '../../transport/peer.js';
 import { type Service, service } from '../../transport/service.js';
+import { Bell } from './bell.js';
 
 /** Names that probes of NSM components ask for; the empty one means the whole process. */
 const known: ReadonlySet<string> = new Set(['', 'networkservice.NetworkService', 'connection.MonitorConnection']);
 
 /** Says whether this process takes Requests. */
 export class Health {
-  readonly #watchers = new Set<() => void>();
+  readonly #watchers = new Set<Bell>();
   #serving = false;
 
   get serving(): boolean {
@@ -21,57 +22,41 @@ export class Health {
 
   set(serving: boolean): void {
     this.#serving = serving;
-    for (const changed of this.#watchers) changed();
+    for (const bell of this.#watchers) bell.ring();
   }
 
-  /** `grpc.health.v1.Health` (grpc/doc/health-checking.md): Check, and Watch until the caller leaves. */
-  service(): Service<Peer> {
+  /**
+   * `grpc.health.v1.Health` (grpc/doc/health-checking.md): Check, and Watch until the caller leaves or the process is about
+   * to end.
+   */
+  service(draining: AbortSignal): Service<Peer> {
     return service(HealthService, {
       check: async (request) => {
-        if (known.has(request.service)) return this.#answer();
+        if (known.has(request.service)) return { status: this.#status };
         throw new ForwarderError('not-found', `no service named ${JSON.stringify(request.service)} here`);
       },
-      watch: (request, call) => this.#watch(request.service, call.signal),
+      watch: (request, call) => this.#watch(request.service, [call.signal, draining]),
     });
   }
 
-  async *#watch(name: string, signal: AbortSignal): AsyncGenerator<HealthCheckResponse> {
-    if (!known.has(name)) {
-      yield { status: ServingStatus.SERVICE_UNKNOWN };
-      await aborted(signal);
-      return;
+  async *#watch(name: string, ends: readonly AbortSignal[]): AsyncGenerator<HealthCheckResponse> {
+    const bell = new Bell();
+    using _ends = bell.ringOn(ends);
+    this.#watchers.add(bell);
+    try {
+      let told: ServingStatus | undefined;
+      while (!ends.some((signal) => signal.aborted)) {
+        const status = known.has(name) ? this.#status : ServingStatus.SERVICE_UNKNOWN;
+        if (status !== told) yield { status };
+        told = status;
+        await bell.rings();
+      }
+    } finally {
+      this.#watchers.delete(bell);
     }
-    while (!signal.aborted) {
-      yield this.#answer();
-      await this.#changed(signal);
-    }
   }
 
-  #answer(): HealthCheckResponse {
-    return { status: this.#serving ? ServingStatus.SERVING : ServingStatus.NOT_SERVING };
+  get #status(): ServingStatus {
+    return this.#serving ? ServingStatus.SERVING : ServingStatus.NOT_SERVING;
   }
-
-  async #changed(signal: AbortSignal): Promise<void> {
-    const before = this.#serving;
-    while (!signal.aborted && this.#serving === before) await this.#nextChange(signal);
-  }
-
-  async #nextChange(signal: AbortSignal): Promise<void> {
-    let wake: () => void = () => undefined;
-    const changed = new Promise<void>((resolve) => {
-      wake = resolve;
-    });
-    this.#watchers.add(wake);
-    signal.addEventListener('abort', wake, { once: true });
-    await changed;
-    signal.removeEventListener('abort', wake);
-    this.#watchers.delete(wake);
-  }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

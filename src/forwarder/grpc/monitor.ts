@@ -6,48 +6,52 @@ import {
   type MonitorScopeSelector,
   type PathSegment,
 } from '../../../apis/generated/connection.js';
+import { ForwarderError } from '../../ports/error.js';
 import type { Peer } from '../../transport/peer.js';
 import { type Service, service } from '../../transport/service.js';
 import type { ConnectionChange } from '../chain/connection-events.js';
 import type { Forwarder } from '../forwarder.js';
+import { Bell } from './bell.js';
 
-/** Events kept for a subscriber that does not read; one that falls further behind is cut off. */
+/** Events kept for a subscriber that does not read; one that falls further behind is sent away. */
 const longestBacklog = 1024;
 
 /**
  * `connection.MonitorConnection`: what is there now, even if that is nothing, then every change, until the subscriber
  * leaves. Connections show our own id and path index; tokens in their paths are left out: they are no monitor's business.
  */
-export function monitorConnections(forwarder: Pick<Forwarder, 'connections' | 'events'>): Service<Peer> {
+export function monitorConnections(
+  forwarder: Pick<Forwarder, 'connections' | 'events'>,
+  draining: AbortSignal,
+): Service<Peer> {
   return service(MonitorConnectionService, {
-    monitorConnections: (selector, call) => follow(forwarder, selector, call.signal),
+    monitorConnections: (selector, call) => follow(forwarder, selector, [call.signal, draining]),
   });
 }
 
+/** @param ends - the caller's signal, and that of a process which is about to end */
 async function* follow(
   forwarder: Pick<Forwarder, 'connections' | 'events'>,
   selector: MonitorScopeSelector,
-  signal: AbortSignal,
+  ends: readonly AbortSignal[],
 ): AsyncGenerator<ConnectionEvent> {
+  const bell = new Bell();
   const backlog: ConnectionEvent[] = [];
-  let wake: (() => void) | undefined;
+  let behind = false;
   using _subscription = forwarder.events.subscribe((change) => {
-    if (!matches(selector, change.connection)) return;
-    backlog.push(eventOf(change));
-    wake?.();
+    if (behind || !matches(selector, change.connection)) return;
+    behind = backlog.push(eventOf(change)) > longestBacklog;
+    if (behind) backlog.length = 0;
+    bell.ring();
   });
-  const stop = () => wake?.();
-  signal.addEventListener('abort', stop, { once: true });
-  try {
-    const present = forwarder.connections.established().filter((connection) => matches(selector, connection));
-    yield event(ConnectionEventType.INITIAL_STATE_TRANSFER, present);
-    while (!signal.aborted && backlog.length < longestBacklog) {
-      const next = backlog.shift();
-      if (next !== undefined) yield next;
-      else await new Promise<void>((resolve) => (wake = resolve));
-    }
-  } finally {
-    signal.removeEventListener('abort', stop);
+  using _ends = bell.ringOn(ends);
+  const present = forwarder.connections.established().filter((connection) => matches(selector, connection));
+  yield event(ConnectionEventType.INITIAL_STATE_TRANSFER, present);
+  while (!ends.some((signal) => signal.aborted)) {
+    if (behind) throw new ForwarderError('exhausted', `the subscriber does not read: ${longestBacklog} events waited`);
+    const next = backlog.shift();
+    if (next !== undefined) yield next;
+    else await bell.rings();
   }
 }
 
