@@ -73,9 +73,9 @@ export class SimulatedRegistry implements AsyncDisposable {
     this.#listener = undefined;
   }
 
-  /** Registers an endpoint of this node, whose socket is known by its path. */
+  /** Registers an endpoint of this node, whose socket is known by its path: it lasts as long as the registry does. */
   add(endpoint: NetworkServiceEndpoint): void {
-    this.#put(endpoint, undefined);
+    this.#put({ endpoint, socket: undefined, expiry: new AbortController() });
   }
 
   /** The names of all endpoints. */
@@ -127,7 +127,7 @@ export class SimulatedRegistry implements AsyncDisposable {
     const token = call.metadata[tokenHeader];
     if (token === undefined) throw new ForwarderError('unauthenticated', `${endpoint.name} registers without a token`);
     const socket = isInodeUrl(endpoint.url) ? await call.peer.receive(endpoint.url, call.signal) : undefined;
-    const granted = this.#put(endpoint, socket);
+    const granted = this.#grant(endpoint, socket);
     call.sendHeaders({ path: this.#pathFor(token, call.peer) });
     this.registrations += 1;
     return granted;
@@ -139,21 +139,25 @@ export class SimulatedRegistry implements AsyncDisposable {
     return JSON.stringify({ Index: 0, PathSegments: [{ token }, { token: own }] });
   }
 
-  #put(endpoint: NetworkServiceEndpoint, socket: ReceivedDescriptor | undefined): NetworkServiceEndpoint {
+  /** Registers an endpoint for as long as a registration lasts. */
+  #grant(endpoint: NetworkServiceEndpoint, socket: ReceivedDescriptor | undefined): NetworkServiceEndpoint {
     const lifetimeMs = this.#options.lifetimeMs ?? 60_000;
-    this.#drop(endpoint.name);
     const expiry = new AbortController();
     const ends = Date.now() + lifetimeMs;
     const granted = { ...endpoint, expirationTime: { seconds: Math.floor(ends / 1000), nanos: (ends % 1000) * 1e6 } };
-    this.#registered.set(endpoint.name, { endpoint: granted, socket, expiry });
-    this.#changes.publish({ networkServiceEndpoint: granted, deleted: false });
-    // What this process added itself lasts as long as the process does.
-    if (socket === undefined) return endpoint;
+    this.#put({ endpoint: granted, socket, expiry });
     this.#clock.sleep(lifetimeMs, expiry.signal).then(
       () => this.#forget(endpoint.name),
       () => undefined,
     );
     return granted;
+  }
+
+  #put(registered: Registered): void {
+    const { endpoint } = registered;
+    this.#drop(endpoint.name);
+    this.#registered.set(endpoint.name, registered);
+    this.#changes.publish({ networkServiceEndpoint: endpoint, deleted: false });
   }
 
   #forget(name: string): void {
