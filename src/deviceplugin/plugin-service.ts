@@ -7,10 +7,10 @@ import type {
 } from '../../apis/generated/deviceplugin-v1beta1.js';
 import type { Clock } from '../ports/clock.js';
 import type { Log } from '../ports/log.js';
+import { toServiceError } from '../transport/grpc-status.js';
 import { allocateTokens } from './allocate.js';
 import { deviceList } from './device-list.js';
 import { DeviceStream } from './device-stream.js';
-import { toStatus } from './grpc-status.js';
 import { preferredAllocation } from './preferred-allocation.js';
 import type { TokenOffer } from './token-offer.js';
 
@@ -75,7 +75,7 @@ function answering<Request, Answer>(log: Log, answer: (request: Request) => Answ
     try {
       callback(null, answer(call.request));
     } catch (thrown) {
-      const status = toStatus(thrown);
+      const status = toServiceError(thrown);
       log.warn('refused a call of kubelet', { call: call.getPath(), reason: status.details });
       callback(status);
     }

@@ -1,53 +1,29 @@
-import { Client, credentials, type MethodDefinition } from '@grpc/grpc-js';
-import { toForwarderError } from '../ports/error.js';
-import { fromStatus } from './grpc-status.js';
-
-/** kubelet's own clients accept answers of this many bytes; grpc-js's default of 4 MiB is too small for dense nodes. */
-const LARGEST_ANSWER = 16 * 1024 * 1024;
+import { ForwarderError, toForwarderError } from '../ports/error.js';
+import type { Method } from '../transport/caller.js';
+import { plainClient } from '../transport/plain-client.js';
 
 /** One call: which method, on which socket, with what. The signal carries the deadline. */
 export interface UnaryCall<Request, Answer> {
   readonly socket: string;
-  readonly method: MethodDefinition<Request, Answer>;
+  readonly method: Method<Request, Answer>;
   readonly request: Request;
   readonly signal: AbortSignal;
 }
 
 /**
- * Makes one call over a connection of its own. These calls are rare, and a kept channel would go on waiting out its own
- * back-off when kubelet is back already.
+ * Makes one call to kubelet over a connection of its own. These calls are rare, and a kept channel would go on waiting
+ * out its own back-off when kubelet is back already.
  *
- * @throws ForwarderError by the answered status, or the signal's reason
+ * @throws ForwarderError by the answered status, its message beginning with the method, or the signal's reason
  */
 export async function callOnce<Request, Answer>(what: UnaryCall<Request, Answer>): Promise<Answer> {
-  what.signal.throwIfAborted();
-  const client = new Client(`unix:${what.socket}`, credentials.createInsecure(), {
-    'grpc.max_receive_message_length': LARGEST_ANSWER,
-    'grpc.use_local_subchannel_pool': 1,
-  });
+  const { socket, method, request, signal } = what;
+  using client = plainClient(socket);
   try {
-    return await answerOf(client, what);
-  } finally {
-    client.close();
+    return await client.unary(method, request, { signal });
+  } catch (thrown) {
+    const error = toForwarderError(thrown);
+    if (signal.aborted) throw error;
+    throw new ForwarderError(error.kind, `${method.path}: ${error.message}`, { cause: error, details: error.details });
   }
-}
-
-function answerOf<Request, Answer>(client: Client, what: UnaryCall<Request, Answer>): Promise<Answer> {
-  const { method, request, signal } = what;
-  return new Promise((resolve, reject) => {
-    const call = client.makeUnaryRequest(
-      method.path,
-      method.requestSerialize,
-      method.responseDeserialize,
-      request,
-      (error, answer) => {
-        signal.removeEventListener('abort', cancel);
-        if (signal.aborted) reject(toForwarderError(signal.reason));
-        else if (error !== null) reject(fromStatus(method.path, error));
-        else resolve(answer as Answer);
-      },
-    );
-    const cancel = () => call.cancel();
-    signal.addEventListener('abort', cancel, { once: true });
-  });
 }

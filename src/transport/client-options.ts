@@ -11,4 +11,6 @@ export const clientOptions: ClientOptions = {
   'grpc.service_config_disable_resolution': 1,
   'grpc.initial_reconnect_backoff_ms': 100,
   'grpc.max_reconnect_backoff_ms': 5000,
+  // As kubelet's own clients: its list of all pods on a dense node is larger than the usual 4 MiB.
+  'grpc.max_receive_message_length': 16 * 1024 * 1024,
 };
