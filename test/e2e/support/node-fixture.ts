@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import type { SimulatedClient } from '../../../simulation/client.js';
-import { type NodeOptions, SimulatedNode } from '../../../simulation/node.js';
+import { SimulatedNode } from '../../../simulation/node.js';
+import type { NodeOptions } from '../../../simulation/node-options.js';
 import { isInstalled } from '../../../simulation/ping.js';
 import { findTraces } from '../../../simulation/traces.js';
 import { skipBecause } from '../../skip-because.js';
