@@ -20,6 +20,8 @@ export class SimulatedEndpoint {
   readonly nextHops: NextHops;
   /** What they answer; a refresh may find another one. */
   context: Partial<ConnectionContext> = { ipContext: addresses('10.0.0.1/32', '10.0.0.2/32') };
+  /** What they answer to one connection, where that is not the same for all. */
+  contextOf: (connection: Connection) => Partial<ConnectionContext> = () => this.context;
   /** Refuses Requests with this error, at every endpoint. */
   refusal: ForwarderError | undefined;
   /** Names under which they are registered. */
@@ -88,7 +90,7 @@ export class SimulatedEndpoint {
     return {
       ...connection,
       mechanism: { cls: 'LOCAL', type: 'NOOP', parameters: {} },
-      context: { ...ConnectionContext.fromPartial({}), ...connection.context, ...this.context },
+      context: { ...ConnectionContext.fromPartial({}), ...connection.context, ...this.contextOf(connection) },
     };
   }
 }
