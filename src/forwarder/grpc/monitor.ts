@@ -36,23 +36,26 @@ async function* follow(
   ends: readonly AbortSignal[],
 ): AsyncGenerator<ConnectionEvent> {
   const bell = new Bell();
-  const backlog: ConnectionEvent[] = [];
-  let behind = false;
+  const waiting = { events: [] as ConnectionEvent[], tooMany: false };
   using _subscription = forwarder.events.subscribe((change) => {
-    if (behind || !matches(selector, change.connection)) return;
-    behind = backlog.push(eventOf(change)) > longestBacklog;
-    if (behind) backlog.length = 0;
+    if (waiting.tooMany || !matches(selector, change.connection)) return;
+    waiting.tooMany = waiting.events.push(eventOf(change)) > longestBacklog;
+    if (waiting.tooMany) waiting.events = [];
     bell.ring();
   });
   using _ends = bell.ringOn(ends);
   const present = forwarder.connections.established().filter((connection) => matches(selector, connection));
   yield event(ConnectionEventType.INITIAL_STATE_TRANSFER, present);
   while (!ends.some((signal) => signal.aborted)) {
-    if (behind) throw new ForwarderError('exhausted', `the subscriber does not read: ${longestBacklog} events waited`);
-    const next = backlog.shift();
+    if (waiting.tooMany) throw tooSlow();
+    const next = waiting.events.shift();
     if (next !== undefined) yield next;
     else await bell.rings();
   }
+}
+
+function tooSlow(): ForwarderError {
+  return new ForwarderError('exhausted', `the subscriber does not read: ${longestBacklog} events waited for it`);
 }
 
 function eventOf({ type, connection }: ConnectionChange): ConnectionEvent {
