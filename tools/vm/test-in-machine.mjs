@@ -1,0 +1,31 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { lastTotals, oneSkipped, oneTest, withEnd } from '../totals.mjs';
+import { boot } from './boot.mjs';
+import { ensureMachine } from './ensure-machine.mjs';
+import { packTests } from './pack-tests.mjs';
+
+/**
+ * Runs the tests of test/vm on an emulated machine with SR-IOV cards. Needs no hardware, no KVM and no root.
+ *
+ * @param {string} root
+ * @returns {Promise<import('../totals.mjs').Totals>}
+ */
+export async function testInMachine(root) {
+  const built = await ensureMachine();
+  if ('why' in built) {
+    console.log(`skipped: ${built.why}`);
+    return oneSkipped;
+  }
+  const machine = built.folder;
+  const work = mkdtempSync(join(tmpdir(), 'machine-'));
+  try {
+    const disk = await packTests({ root, machine, work, command: 'exec node tools/vm/in-machine.mjs' });
+    if (disk === undefined) return oneTest(false);
+    const { output, endedWell } = await boot({ machine, disk, work, minutes: 6 });
+    return withEnd(lastTotals(output), endedWell);
+  } finally {
+    rmSync(work, { recursive: true });
+  }
+}
