@@ -4,6 +4,8 @@ import type { NamespaceId, NetNamespace } from '../ports/links.js';
 interface Held {
   readonly namespace: NetNamespace;
   readonly holders: Set<string>;
+  /** By path: what settings of the whole namespace were before anybody here changed them. */
+  readonly settings: Map<string, string>;
   /** When the last piece of work that was given a turn here is done. */
   turn: Promise<unknown>;
 }
@@ -22,7 +24,12 @@ export class HeldNamespaces {
   hold(namespace: NetNamespace, holder: string): NetNamespace {
     const known = this.#held.get(namespace.id);
     if (known === undefined) {
-      this.#held.set(namespace.id, { namespace, holders: new Set([holder]), turn: Promise.resolve() });
+      this.#held.set(namespace.id, {
+        namespace,
+        holders: new Set([holder]),
+        settings: new Map(),
+        turn: Promise.resolve(),
+      });
       return namespace;
     }
     known.holders.add(holder);
@@ -45,6 +52,19 @@ export class HeldNamespaces {
   /** How many connections hold it. */
   holders(id: NamespaceId): number {
     return this.#held.get(id)?.holders.size ?? 0;
+  }
+
+  /**
+   * What a setting of the whole namespace was before the first connection in it changed it: whichever of them ends last
+   * puts that back.
+   *
+   * @param now - what it is at this moment, remembered when nobody has asked before
+   */
+  settingBefore(id: NamespaceId, { path, now }: { readonly path: string; readonly now: string }): string {
+    const settings = this.#held.get(id)?.settings;
+    const before = settings?.get(path) ?? now;
+    settings?.set(path, before);
+    return before;
   }
 
   /**

@@ -149,7 +149,7 @@ async function settleIn(
       work,
     );
   });
-  await allowPing(target, work);
+  await allowPing(world, target, work);
 }
 
 function nameTaken(error: unknown, plan: NetdevPlan, target: IpTarget): unknown {
@@ -165,9 +165,9 @@ function nameTaken(error: unknown, plan: NetdevPlan, target: IpTarget): unknown 
  * Every group may use ICMP sockets, as NSM clients expect of a namespace with a connection. In a user namespace there
  * are fewer groups, which the kernel calls invalid: pinging then stays a privilege, and the connection is good without.
  */
-async function allowPing(target: IpTarget, work: Work): Promise<void> {
+async function allowPing({ held }: World, target: IpTarget, work: Work): Promise<void> {
   try {
-    await changeSetting(target, { path: 'ipv4/ping_group_range', value: '0 2147483647' }, work);
+    await changeSetting({ held, target }, { path: 'ipv4/ping_group_range', value: '0 2147483647' }, work);
   } catch (thrown) {
     if (!(thrown instanceof ForwarderError) || thrown.kind !== 'invalid') throw thrown;
   }
