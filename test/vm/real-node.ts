@@ -58,14 +58,17 @@ export class RealNode implements Disposable {
     return link as Link;
   }
 
-  /** The VFs of a PF, made first where there are none. */
+  /** The VFs of a PF with their netdevs at home, made first where there are none. */
   async vfs(pf: PciAddress): Promise<readonly PciAddress[]> {
     if ((await this.provisioning.vfCount(pf)).current === 0) {
       await this.namespaces.home.links.change(await this.pfIndex(pf), { up: true }, inTime());
       await this.provisioning.createVfs(pf, vfCount, inTime());
     }
     const vfs = await this.pci.virtualFunctions(pf);
-    for (const vf of vfs) await this.netdevOf(vf);
+    for (const vf of vfs) {
+      await this.pci.bind(vf, 'igbvf', inTime());
+      await this.netdevOf(vf);
+    }
     return vfs;
   }
 
