@@ -19,6 +19,7 @@ export const lanes = [
   { name: `tests on Node ${process.versions.node.split('.')[0]}`, command: ['npm', 'test'], minutes: 6 },
   suite('tests on Node 24', 'test:node24', 4),
   suite('Go peers', 'test:interop', 9),
+  suite('emulated machine', 'test:vm', 8),
 ];
 
 /** A static check: one test. @returns {Lane} */

@@ -14,6 +14,7 @@ import { runMocha } from './mocha.mjs';
 import { runLanes } from './run-lanes.mjs';
 import { testInterop } from './test-interop.mjs';
 import { formatTotals, oneSkipped, oneTest } from './totals.mjs';
+import { testInMachine } from './vm/test-in-machine.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const allTests = ['test/**/*.test.ts'];
@@ -36,6 +37,8 @@ const commands = {
     }
     return runMocha({ root, node, args: portableTests, minutes: 3 });
   },
+
+  'test:vm': () => testInMachine(root),
 
   'test:interop': () => testInterop(root),
 
