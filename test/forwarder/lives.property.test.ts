@@ -113,7 +113,10 @@ class Lives {
       case 'wait':
         await this.world.clock.sleep(it.ms);
         break;
-      default:
+      case 'die':
+      case 'down':
+      case 'rename':
+      case 'drift':
         await this.#meddle(client, it.type);
     }
   }

@@ -66,7 +66,7 @@ describe('HeldNamespaces', () => {
       if (name === 'a') throw new Error('a fails');
     };
     const [first] = await Promise.allSettled([held.inTurn(id, work('a')), held.inTurn(id, work('b'))]);
-    expect(first?.status).to.equal('rejected');
+    expect(first.status).to.equal('rejected');
     expect(log).to.deep.equal(['a begins', 'a ends', 'b begins', 'b ends']);
     held.drop(id, 'c1');
   });
