@@ -10,6 +10,9 @@ export interface Es256TokenIssuerOptions {
   readonly lifetimeMs: number;
 }
 
+/** Peers whose last token is kept. */
+const mostAudiences = 256;
+
 const header = encode({ alg: 'ES256', typ: 'JWT' });
 
 /**
@@ -18,6 +21,8 @@ const header = encode({ alg: 'ES256', typ: 'JWT' });
  */
 export class Es256TokenIssuer implements TokenIssuer {
   readonly #options: Es256TokenIssuerOptions;
+  /** By audience the last token: within its second another one would say the same, and signing costs more than all else. */
+  readonly #last = new Map<string | undefined, { readonly claims: string; readonly issued: IssuedToken }>();
   #key: { material: X509Material; key: KeyObject } | undefined;
 
   constructor(options: Es256TokenIssuerOptions) {
@@ -35,7 +40,13 @@ export class Es256TokenIssuer implements TokenIssuer {
       ...(audience === undefined ? {} : { aud: [audience] }),
       exp,
     });
-    return { token: `${header}.${payload}.${this.#sign(`${header}.${payload}`, material)}`, expires: exp * 1000 };
+    const last = this.#last.get(audience);
+    if (last?.claims === payload && this.#key?.material === material) return last.issued;
+    const signature = this.#sign(`${header}.${payload}`, material);
+    const issued = { token: `${header}.${payload}.${signature}`, expires: exp * 1000 };
+    if (this.#last.size >= mostAudiences) this.#last.clear();
+    this.#last.set(audience, { claims: payload, issued });
+    return issued;
   }
 
   #sign(text: string, material: X509Material): string {
