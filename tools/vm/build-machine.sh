@@ -7,7 +7,8 @@
 #   vmlinux     Debian's kernel      initrd.img  loads the two drivers for the root disk
 #   root.img    the machine's root disk: busybox, iproute2, ping, the given node, drivers of the network card
 #
-# It needs apt with Debian's archive keys and dpkg-deb; neither root nor a package of the host's.
+# It needs apt with Debian's archive keys and dpkg-deb; neither root nor a package of the host's. It ends with status 69
+# (EX_UNAVAILABLE) when the mirror does not give what is needed.
 set -euo pipefail
 
 folder=$1 node=$2 mirror=$3
@@ -30,7 +31,7 @@ apt() {
   apt-get -qq -o Dir::State="$scratch/apt" -o Dir::State::status="$scratch/apt/status" -o Dir::Cache="$scratch/apt" \
     -o Dir::Etc::sourcelist="$scratch/apt/sources" -o Dir::Etc::sourceparts=/dev/null -o Debug::NoLocking=1 \
     -o APT::Sandbox::User= -o APT::Architecture=amd64 -o APT::Architectures=amd64 -o Acquire::Languages=none \
-    -o Acquire::Retries=3 "$@"
+    -o Acquire::Retries=3 "$@" || exit 69
 }
 
 unpack() { # folder, packages...: with all they depend on

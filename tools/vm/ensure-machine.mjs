@@ -8,13 +8,16 @@ import { run } from '../child.mjs';
 
 const buildScript = fileURLToPath(new URL('./build-machine.sh', import.meta.url));
 const usualMirror = 'http://deb.debian.org/debian';
+/** EX_UNAVAILABLE, as the build script uses it. */
+const unavailable = 69;
 const archiveKeys = '/usr/share/keyrings/debian-archive-keyring.gpg';
 
 /**
  * The emulated machine: a folder with QEMU, a kernel and disks (see build-machine.sh), kept outside the clone and built
  * when it is not there.
  *
- * @returns {Promise<{ folder: string } | { why: string }>} or why there is none here
+ * @returns {Promise<{ folder: string } | { why: string } | undefined>} or why there can be none here; undefined when
+ *   building it failed
  */
 export async function ensureMachine() {
   if (process.arch !== 'x64')
@@ -28,7 +31,8 @@ export async function ensureMachine() {
   mkdirSync(dirname(folder), { recursive: true });
   try {
     const { status } = await run([buildScript, fresh, process.execPath, mirror()], { minutes: 6 });
-    if (status !== 0) return { why: `the emulated machine could not be built from ${mirror()}` };
+    if (status === unavailable) return { why: `the emulated machine's packages cannot be had from ${mirror()}` };
+    if (status !== 0) return undefined;
     // Another run may have been quicker; one machine is as good as the other.
     if (!existsSync(folder)) renameSync(fresh, folder);
     return { folder };

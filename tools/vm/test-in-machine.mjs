@@ -14,6 +14,7 @@ import { packTests } from './pack-tests.mjs';
  */
 export async function testInMachine(root) {
   const built = await ensureMachine();
+  if (built === undefined) return oneTest(false);
   if ('why' in built) {
     console.log(`skipped: ${built.why}`);
     return oneSkipped;
