@@ -38,8 +38,11 @@ export function discover(directory: Directory, clock: Clock): Element {
         call.held.memory.set(candidatesKey, [await byName(directory, clock, call)]);
         return next(call);
       }
-      const service = await findService(directory, call);
-      const found = matchEndpoints(service, await directory.findEndpoints(service.name, call.signal), {
+      const [service, endpoints] = await Promise.all([
+        findService(directory, call),
+        directory.findEndpoints(connection.networkService, call.signal),
+      ]);
+      const found = matchEndpoints(service, endpoints, {
         labels: connection.labels,
         now: clock.wallTime(),
       });
