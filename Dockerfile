@@ -43,4 +43,4 @@ COPY --from=probe /probe/grpc-health-probe /bin/
 COPY --from=production /opt/forwarder-sriov/node_modules ./node_modules
 COPY --from=build /opt/forwarder-sriov/dist ./dist
 COPY LICENSE ./
-ENTRYPOINT ["node", "/opt/forwarder-sriov/dist/src/main.js"]
+ENTRYPOINT ["node", "/opt/forwarder-sriov/dist/src/start.cjs"]

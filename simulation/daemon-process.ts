@@ -121,11 +121,11 @@ function diesWithParent(): readonly string[] {
 }
 
 function programArguments(program: 'compiled' | 'source'): readonly string[] {
-  return program === 'compiled' ? [join(root, 'dist/src/main.js')] : ['--import', 'tsx', join(root, 'src/main.ts')];
+  return program === 'compiled' ? [join(root, 'dist/src/start.cjs')] : ['--import', 'tsx', join(root, 'src/start.cts')];
 }
 
 function freshest(): 'compiled' | 'source' {
-  const compiled = join(root, 'dist/src/main.js');
+  const compiled = join(root, 'dist/src/start.cjs');
   if (!existsSync(compiled)) return 'source';
   const built = statSync(compiled).mtimeMs;
   const sources = readdirSync(join(root, 'src'), { recursive: true, withFileTypes: true });

@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { open as openInspector } from 'node:inspector';
 import { SystemClock } from './clock/system-clock.js';

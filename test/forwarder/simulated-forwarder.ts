@@ -20,7 +20,7 @@ import type { PfOptions } from '../sim/pci-function.js';
 import { inOrder, type Turn } from '../sim/turn.js';
 import { SimulatedEndpoint } from './simulated-endpoint.js';
 
-export const silentLog: Log = {
+const silentLog: Log = {
   debug: () => undefined,
   info: () => undefined,
   warn: () => undefined,
@@ -32,7 +32,7 @@ export const silentLog: Log = {
 export const tokenName = 'worker.domain/10G';
 
 /** How long each call of a client may take. */
-export const callMs = 15_000;
+const callMs = 15_000;
 
 /** What a client asks for; what is not given is usual. */
 export interface Wish {

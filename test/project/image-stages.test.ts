@@ -90,7 +90,7 @@ function runtimeWorks(tree: string): void {
 /** The program is built and mocha runs. */
 function testsCanRun(tree: string): void {
   const cwd = join(tree, program);
-  expect(existsSync(join(cwd, 'dist/src/main.js'))).to.equal(true);
+  expect(existsSync(join(cwd, 'dist/src/start.cjs'))).to.equal(true);
   succeeds('node_modules/.bin/mocha', ['test/ports/**/*.test.ts'], cwd);
 }
 
