@@ -17,6 +17,7 @@ export const lanes = [
   check('unused'),
   check('generated code', 'generate:check'),
   { name: `tests on Node ${process.versions.node.split('.')[0]}`, command: ['npm', 'test'], minutes: 6 },
+  suite('demo', 'demo', 3),
   suite('tests on Node 24', 'test:node24', 4),
   suite('Go peers', 'test:interop', 9),
   suite('emulated machine', 'test:vm', 8),
