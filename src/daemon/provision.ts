@@ -1,5 +1,5 @@
 import { physicalFunctionIndex } from '../mechanism/kernel/vf-settings.js';
-import { toForwarderError } from '../ports/error.js';
+import { ForwarderError, toForwarderError } from '../ports/error.js';
 import type { Namespaces } from '../ports/links.js';
 import type { Log } from '../ports/log.js';
 import type { PciBus, Provisioning } from '../ports/pci-bus.js';
@@ -20,7 +20,14 @@ interface Parts {
  * @throws ForwarderError naming the PF when it is missing, has no SR-IOV or refuses
  */
 export async function provision(config: PciConfig, parts: Parts, signal: AbortSignal): Promise<void> {
-  for (const pf of config.physicalFunctions) await provisionOne(pf, parts, signal);
+  for (const pf of config.physicalFunctions) {
+    try {
+      await provisionOne(pf, parts, signal);
+    } catch (thrown) {
+      const error = toForwarderError(thrown);
+      throw new ForwarderError(error.kind, `${pf.where}: ${error.message}`, { cause: error, details: error.details });
+    }
+  }
 }
 
 async function provisionOne(pf: PhysicalFunctionConfig, parts: Parts, signal: AbortSignal): Promise<void> {
