@@ -38,7 +38,7 @@ export class DaemonProcess implements AsyncDisposable {
     const command = [...diesWithParent(), process.execPath, ...programArguments(program ?? freshest())];
     this.#child = spawnInside(home, command as [string, ...string[]], {
       cwd: root,
-      env: { PATH: process.env['PATH'], ...env },
+      env: { ...inherited(), ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
       // Ctrl-C in a terminal goes to the whole group; the daemon shall hear of it from here.
       detached: true,
@@ -131,4 +131,10 @@ function freshest(): 'compiled' | 'source' {
   const sources = readdirSync(join(root, 'src'), { recursive: true, withFileTypes: true });
   const newer = sources.some((it) => it.isFile() && statSync(join(it.parentPath, it.name)).mtimeMs > built);
   return newer ? 'source' : 'compiled';
+}
+
+/** What the daemon has from the surroundings of this process: where programs are, and whether it is to be debugged. */
+function inherited(): NodeJS.ProcessEnv {
+  const { PATH, DLV_LISTEN_FORWARDER } = process.env;
+  return { PATH, ...(DLV_LISTEN_FORWARDER !== undefined && { DLV_LISTEN_FORWARDER }) };
 }
