@@ -28,10 +28,13 @@ export interface RequestOptions {
 /** How often a list is asked for again when it changed while the kernel wrote it. */
 const dumpAttempts = 5;
 
+/** Sockets kept for the next request; a rush makes more of them, which end with it. */
+const mostIdle = 2;
+
 /**
- * Requests to one network namespace over the lane. Its descriptors, the namespace file and at most one socket per slot
- * of the lane, are closed on disposal, but never under a request that the kernel still works on: the number of a
- * closed descriptor may name something else the next moment.
+ * Requests to one network namespace over the lane. Its descriptors, the namespace file and a socket for each request
+ * under way, few of which are kept, are closed on disposal, but never under a request that the kernel still works on:
+ * the number of a closed descriptor may name something else the next moment.
  */
 export class RtnlChannel implements Disposable {
   readonly #parts: ChannelParts;
@@ -96,7 +99,8 @@ export class RtnlChannel implements Disposable {
     const socket = this.#idle.pop() ?? this.#parts.openSocket();
     try {
       const answers = await exchange(socket, requests);
-      this.#idle.push(socket);
+      if (this.#idle.length < mostIdle) this.#idle.push(socket);
+      else socket[Symbol.dispose]();
       return answers;
     } catch (cause) {
       // Late answers may lie in its buffer: they must not meet the next request.
