@@ -1,9 +1,5 @@
+import type { JsonObject } from '../ports/json.js';
 import type { PciAddress } from '../ports/pci-address.js';
-
-/** Plain data: it can be written down and read back by another process. */
-export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
-
-export type JsonObject = { readonly [key: string]: Json };
 
 /** One change of the world, as it is written down before it begins. */
 export interface Step {

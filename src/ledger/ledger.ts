@@ -1,6 +1,7 @@
 import { ForwarderError, toForwarderError } from '../ports/error.js';
+import type { JsonObject } from '../ports/json.js';
 import type { PciAddress } from '../ports/pci-address.js';
-import type { Entry, EntryId, JsonObject, Step } from './entry.js';
+import type { Entry, EntryId, Step } from './entry.js';
 
 /** A point in a ledger: what was recorded later is what an unwinding to it takes back. */
 export type Mark = number & { readonly __mark: never };

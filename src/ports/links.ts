@@ -145,4 +145,9 @@ export interface Namespaces {
    * @throws ForwarderError `invalid` when it is not a network namespace or is the home namespace, `not-found`
    */
   open(path: string): NetNamespace;
+  /**
+   * Opens the namespace with this id if a process or a mount that can be seen from here leads to it. Ids are used again
+   * after a namespace has ended: look at what is inside.
+   */
+  locate(id: NamespaceId, signal: AbortSignal): Promise<NetNamespace | undefined>;
 }

@@ -27,6 +27,8 @@ export interface FunctionFacts {
    * driver makes none.
    */
   readonly netdevs: readonly FunctionNetdev[];
+  /** True when the function can be reset by itself (`reset` in sysfs; for VFs that is FLR). */
+  readonly resettable?: true;
 }
 
 /** The PCI tree, for reading and for the driver binding of single functions. It cannot change the number of VFs. */
@@ -48,6 +50,14 @@ export interface PciBus {
   bind(address: PciAddress, driver: string, signal: AbortSignal): Promise<void>;
   /** Unbinds the function from whatever holds it; nothing to do when nothing does. */
   unbind(address: PciAddress, signal: AbortSignal): Promise<void>;
+  /**
+   * Resets the function, which must be unbound: it forgets all that its last user told it.
+   *
+   * @throws ForwarderError `unsupported` when it has no reset of its own, `busy` while a driver has it
+   */
+  reset(address: PciAddress, signal: AbortSignal): Promise<void>;
+  /** All functions of an IOMMU group, PFs and bridges included; empty for a group that is not there. */
+  groupMembers(iommuGroup: number): Promise<readonly PciAddress[]>;
   /** True when the driver is registered on this bus. */
   hasDriver(driver: string): Promise<boolean>;
 }

@@ -1,5 +1,6 @@
-import type { EntryId, JsonObject } from '../../ledger/entry.js';
+import type { EntryId } from '../../ledger/entry.js';
 import type { Ledger } from '../../ledger/ledger.js';
+import type { JsonObject } from '../../ports/json.js';
 import type { IpObject, IpRule, NetNamespace } from '../../ports/links.js';
 import type { PciAddress } from '../../ports/pci-address.js';
 import { type IpChange, ipDifference } from './ip-difference.js';

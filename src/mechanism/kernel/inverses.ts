@@ -1,5 +1,6 @@
-import type { Entry, Inverse, Inverses, JsonObject } from '../../ledger/entry.js';
+import type { Entry, Inverse, Inverses } from '../../ledger/entry.js';
 import { ForwarderError } from '../../ports/error.js';
+import type { JsonObject } from '../../ports/json.js';
 import type { IpObject, Link, LinkChange, Mac, NamespaceId, NetNamespace, VfSettings } from '../../ports/links.js';
 import type { PciAddress } from '../../ports/pci-address.js';
 import { awaitAtHome } from './find-at-home.js';

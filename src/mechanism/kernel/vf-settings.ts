@@ -1,5 +1,5 @@
-import type { JsonObject } from '../../ledger/entry.js';
 import { ForwarderError } from '../../ports/error.js';
+import type { JsonObject } from '../../ports/json.js';
 import type { Mac, VfSettings } from '../../ports/links.js';
 import type { PciAddress } from '../../ports/pci-address.js';
 import { chooseNetdev } from './choose-netdev.js';
