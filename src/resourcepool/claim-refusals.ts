@@ -40,6 +40,31 @@ export function noneFree(name: string, driver: DriverType, free: number): Forwar
   return new ForwarderError('exhausted', `no free VF of ${name} for the driver type ${driver}: ${because}`);
 }
 
+/** The very function that was asked for is not to be had under this token. */
+export function cannotAdopt({ id, name }: Token, { address, state, lot }: VirtualFunction): ForwarderError {
+  const because =
+    state.kind === 'free'
+      ? `is free, but IOMMU group ${lot.group?.number ?? 'none'} cannot have the driver`
+      : describe(state);
+  return new ForwarderError('busy', `token ${id} of ${name} cannot get VF ${address} back: it ${because}`);
+}
+
+/** The PF of the function offers it under other names. */
+export function notOffered({ id, name }: Token, { address }: VirtualFunction): ForwarderError {
+  return new ForwarderError(
+    'refused',
+    `token ${id} of ${name} cannot stand for VF ${address}: its PF does not offer it under this name`,
+  );
+}
+
+/** The token has another function than the one asked for. */
+export function hasAnother({ id, name }: Token, wanted: VirtualFunction, { address }: VirtualFunction): ForwarderError {
+  return new ForwarderError(
+    'busy',
+    `token ${id} of ${name} cannot get VF ${wanted.address}: it has VF ${address} in use`,
+  );
+}
+
 /** The token stands for nothing at present, because of this function. */
 export function notToBeHad({ id, name, standing }: Token, { address, state }: VirtualFunction): ForwarderError {
   const kind = standing.kind === 'quarantined' ? 'busy' : 'refused';

@@ -12,6 +12,11 @@ export interface ClaimRequest {
   readonly driver: DriverType;
 }
 
+/** A wish for the very function that the owner has in its hands already, or had when the process before ended. */
+export interface AdoptRequest extends ClaimRequest {
+  readonly function: PciAddress;
+}
+
 /** A function granted to an owner, until it releases it. */
 export interface Claim {
   readonly function: PciAddress;

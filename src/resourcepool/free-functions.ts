@@ -1,6 +1,6 @@
 import type { DriverType } from './driver-type.js';
 import { type Inventory, type Lot, type PhysicalFunction, rankOfLot, type VirtualFunction } from './inventory.js';
-import { canServe, pin, type Shelf, shelfOf, unpin } from './iommu-group.js';
+import { canJoin, canServe, pin, type Shelf, shelfOf, unpin } from './iommu-group.js';
 import { OrderedHeap } from './ordered-heap.js';
 
 /** The PFs that compete for the claims under a name, per shelf. */
@@ -46,6 +46,11 @@ export class FreeFunctions {
       if (best !== undefined) return best;
     }
     return undefined;
+  }
+
+  /** True when this very function is free and can have the driver. */
+  has({ state, lot }: VirtualFunction, driver: DriverType): boolean {
+    return state.kind === 'free' && canJoin(lot.group, driver);
   }
 
   /** How many free functions there are under a name, whatever their groups allow. */

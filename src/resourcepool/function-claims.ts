@@ -1,7 +1,16 @@
 import { ForwarderError } from '../ports/error.js';
 import type { PciAddress } from '../ports/pci-address.js';
-import type { Claim, ClaimRequest, Owner } from './claim.js';
-import { assertNotHandedOn, noneFree, notAllocated, notToBeHad, otherDriver } from './claim-refusals.js';
+import type { AdoptRequest, Claim, ClaimRequest, Owner } from './claim.js';
+import {
+  assertNotHandedOn,
+  cannotAdopt,
+  hasAnother,
+  noneFree,
+  notAllocated,
+  notOffered,
+  notToBeHad,
+  otherDriver,
+} from './claim-refusals.js';
 import type { DriverType } from './driver-type.js';
 import type { FreeFunctions } from './free-functions.js';
 import type { Claimed, Quarantined, Superseded } from './function-state.js';
@@ -51,6 +60,23 @@ export class FunctionClaims {
     }
   }
 
+  /** See {@link ResourcePool.adopt}. */
+  adopt(request: AdoptRequest): Claim {
+    const token = this.#tokens.get(request.token);
+    const vf = this.get(request.function);
+    const { held, standing } = token;
+    if (!held && standing.kind !== 'in-use') throw notAllocated(token);
+    switch (standing.kind) {
+      case 'available':
+      case 'closed':
+        return this.#adoptFirst(token, vf, request);
+      case 'in-use':
+        return this.#adoptAgain(token, vf, request);
+      case 'quarantined':
+        throw notToBeHad(token, this.get(standing.function));
+    }
+  }
+
   /** See {@link ResourcePool.release}. */
   release(address: PciAddress, owner: Owner): boolean {
     const vf = this.get(address);
@@ -70,13 +96,12 @@ export class FunctionClaims {
   }
 
   /** See {@link ResourcePool.quarantine}. */
-  quarantine(address: PciAddress, reason: string): void {
+  quarantine(address: PciAddress, reason: string, mayHave?: DriverType): void {
     const vf = this.get(address);
     const { state } = vf;
     switch (state.kind) {
       case 'free':
-        this.#free.take(vf);
-        vf.state = { kind: 'quarantined', reason, closed: this.#closeFor(vf) };
+        this.#quarantineFree(vf, reason, mayHave);
         break;
       case 'claimed':
         this.#tokens.quarantine(state.token);
@@ -112,6 +137,37 @@ export class FunctionClaims {
   #claimFirst(token: Token, request: ClaimRequest): Claim {
     const vf = this.#choose(token.name, request.driver);
     return this.#grant(vf, this.#occupy(vf, { token, driver: request.driver, owners: new Set([request.owner]) }));
+  }
+
+  #adoptFirst(token: Token, vf: VirtualFunction, { driver, owner }: AdoptRequest): Claim {
+    if (!vf.physicalFunction.names.includes(token.name)) throw notOffered(token, vf);
+    if (!this.#free.has(vf, driver)) throw cannotAdopt(token, vf);
+    if (token.standing.kind === 'closed') this.#spare(token, this.get(token.standing.function));
+    return this.#grant(vf, this.#occupy(vf, { token, driver, owners: new Set([owner]) }));
+  }
+
+  #adoptAgain(token: Token, vf: VirtualFunction, request: AdoptRequest): Claim {
+    const { state } = vf;
+    if (state.kind !== 'claimed' || state.token !== token) {
+      const other = token.standing.kind === 'in-use' ? this.get(token.standing.function) : vf;
+      throw hasAnother(token, vf, other);
+    }
+    if (state.driver !== request.driver) throw otherDriver(vf, state);
+    return this.#claimAgain(token, vf, request);
+  }
+
+  /** Lets another token of the name be the closed one. */
+  #spare(token: Token, by: VirtualFunction): void {
+    const { state } = by;
+    if (state.kind === 'free') throw new Error(`bug: VF ${by.address} is free, yet it closed token ${token.id}`);
+    const standIn = this.#tokens.spare(token);
+    by.state = { ...state, closed: state.closed.map((each) => (each === token ? standIn : each)) };
+  }
+
+  #quarantineFree(vf: VirtualFunction, reason: string, mayHave: DriverType | undefined): void {
+    const driver = mayHave !== undefined && this.#free.has(vf, mayHave) ? mayHave : undefined;
+    this.#free.take(vf, driver);
+    vf.state = { kind: 'quarantined', reason, ...(driver && { driver }), closed: this.#closeFor(vf) };
   }
 
   #claimAgain(token: Token, vf: VirtualFunction, { owner, driver }: ClaimRequest): Claim {

@@ -9,7 +9,7 @@ import type { Token } from './token.js';
  * Every state with a `driver` pins the IOMMU group to it.
  *
  * ```
- * free ──claim──▶ claimed ──last release──▶ free
+ * free ──claim, adopt──▶ claimed ──last release──▶ free
  * claimed ──claim with the other driver, elsewhere──▶ superseded ──release──▶ free
  * superseded ──its successor released first──▶ claimed
  * any ──quarantine──▶ quarantined ──recover──▶ free
@@ -44,7 +44,7 @@ export interface Quarantined {
   readonly reason: string;
   /** The token that was in use with it. */
   readonly token?: Token;
-  /** What it may still be bound to; absent when it was free. */
+  /** What it may still be bound to; absent when it was free and nobody said. */
   readonly driver?: DriverType;
   readonly closed: readonly Token[];
 }

@@ -33,10 +33,15 @@ export function canServe(group: IommuGroup | undefined, driver: DriverType): boo
   return driver === 'kernel' || (group !== undefined && !group.hasPhysicalFunction);
 }
 
+/** True when a function may have this driver at once, beside the others of its group. */
+export function canJoin(group: IommuGroup | undefined, driver: DriverType): boolean {
+  return canServe(group, driver) && (group?.state.kind !== 'pinned' || group.state.driver === driver);
+}
+
 /** One more function of the group has this driver. */
 export function pin(group: IommuGroup, driver: DriverType): void {
   const { state } = group;
-  if (!canServe(group, driver) || (state.kind === 'pinned' && state.driver !== driver)) {
+  if (!canJoin(group, driver)) {
     throw new Error(`bug: IOMMU group ${group.number} cannot be pinned to ${driver}`);
   }
   group.state = { kind: 'pinned', driver, members: state.kind === 'pinned' ? state.members + 1 : 1 };

@@ -1,7 +1,8 @@
 import type { PciAddress } from '../ports/pci-address.js';
 import { type Catalogue, validateCatalogue } from './catalogue.js';
 import { ChangeListeners } from './change-listeners.js';
-import type { Claim, ClaimRequest, Owner } from './claim.js';
+import type { AdoptRequest, Claim, ClaimRequest, Owner } from './claim.js';
+import type { DriverType } from './driver-type.js';
 import { FreeFunctions } from './free-functions.js';
 import { FunctionClaims } from './function-claims.js';
 import { type FunctionView, viewFunction } from './function-view.js';
@@ -122,6 +123,21 @@ export class ResourcePool {
   }
 
   /**
+   * Gets this very function for a token: what a claim gave before the process ended, or what is found in the client's
+   * hands. All consequences are those of a claim, the same again changes nothing, and another owner may adopt the same
+   * function with the same token and driver. What claims had given out can be adopted in any order, as long as nothing
+   * else was claimed or quarantined meanwhile: a token that another adoption has closed is spared for one that is not
+   * in use.
+   *
+   * @throws ForwarderError `not-found` for a token or function that is not here; `refused` when the token is no pod's or
+   *   the PF does not offer the function under its name; `busy` when the function is not free, its IOMMU group cannot
+   *   have the driver, or the token has another function or is in quarantine
+   */
+  adopt(request: AdoptRequest): Claim {
+    return this.#claims.adopt(request);
+  }
+
+  /**
    * The owner gives a function back, clean and at home. When it was the last owner the function is free, and its token
    * goes where kubelet wants it.
    *
@@ -137,10 +153,12 @@ export class ResourcePool {
    * token of every other name go unhealthy, and its group stays pinned to the driver it may still have.
    *
    * @param reason for people: what is wrong with it
+   * @param mayHave the driver that a free function may be bound to, which pins its group; unless the group serves the
+   *   other one already, which is then what counts
    * @throws ForwarderError `not-found`
    */
-  quarantine(address: PciAddress, reason: string): void {
-    this.#claims.quarantine(address, reason);
+  quarantine(address: PciAddress, reason: string, mayHave?: DriverType): void {
+    this.#claims.quarantine(address, reason, mayHave);
   }
 
   /**

@@ -24,6 +24,7 @@ const available: Standing = { kind: 'available' };
  * | hold       | allocated | .         | then allocated            | then allocated      | then allocated      |
  * | use        | bug       | in-use    | in-use, other function    | bug                 | bug                 |
  * | closeOne   | closed    | closed    | never chosen              | never chosen        | never chosen        |
+ * | spare      | bug       | bug       | bug                       | free or allocated   | bug                 |
  * | quarantine | bug       | bug       | quarantined               | bug                 | bug                 |
  * | reopen     | bug       | bug       | allocated or free         | allocated or free   | allocated or free   |
  *
@@ -117,6 +118,20 @@ export class TokenPool {
     if (token === undefined) throw new Error(`bug: function ${by} was free, yet no token of ${name} stood for it`);
     this.#change(token, token.held, { kind: 'closed', function: by });
     return token;
+  }
+
+  /**
+   * Puts a closed token back into circulation and closes another one of its name in its place. There is one as long as
+   * a function of the name is free.
+   *
+   * @returns the other one
+   */
+  spare(token: Token): Token {
+    const { name, standing } = token;
+    if (standing.kind !== 'closed') throw impossible('spare', token);
+    const standIn = this.closeOne(name, standing.function);
+    this.reopen(token);
+    return standIn;
   }
 
   quarantine(token: Token): void {

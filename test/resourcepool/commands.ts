@@ -12,8 +12,16 @@ import { owner, pci, tokenId } from './nodes.js';
 export type Command =
   | { readonly do: 'allocate' | 'free'; readonly tokens: readonly TokenId[] }
   | { readonly do: 'claim'; readonly token: TokenId; readonly owner: Owner; readonly driver: DriverType }
+  | {
+      readonly do: 'adopt';
+      readonly token: TokenId;
+      readonly function: PciAddress;
+      readonly owner: Owner;
+      readonly driver: DriverType;
+    }
   | { readonly do: 'release'; readonly function: PciAddress; readonly owner: Owner }
-  | { readonly do: 'quarantine' | 'recover'; readonly function: PciAddress };
+  | { readonly do: 'quarantine'; readonly function: PciAddress; readonly mayHave?: DriverType }
+  | { readonly do: 'recover'; readonly function: PciAddress };
 
 /** What a command shall be about, before the state of the pool is known. */
 export interface Intent {
@@ -23,6 +31,8 @@ export interface Intent {
     | 'claim'
     | 'claim-allocated'
     | 'claim-again'
+    | 'adopt'
+    | 'adopt-held'
     | 'release'
     | 'release-held'
     | 'quarantine'
@@ -39,6 +49,8 @@ const verbs: readonly fc.WeightedArbitrary<Intent['verb']>[] = [
   { weight: 1, arbitrary: fc.constant('claim') },
   { weight: 8, arbitrary: fc.constant('claim-allocated') },
   { weight: 6, arbitrary: fc.constant('claim-again') },
+  { weight: 1, arbitrary: fc.constant('adopt') },
+  { weight: 3, arbitrary: fc.constant('adopt-held') },
   { weight: 1, arbitrary: fc.constant('release') },
   { weight: 4, arbitrary: fc.constant('release-held') },
   { weight: 1, arbitrary: fc.constant('quarantine') },
@@ -59,7 +71,7 @@ export const anyIntents: fc.Arbitrary<Intent[]> = fc.array(
 
 /** Makes a command of an intent: its numbers pick among what there is, once in a while something unknown. */
 export function resolve(pool: ResourcePool, { verb, numbers, owner: by, driver }: Intent): Command {
-  const [number = 0] = numbers;
+  const [number = 0, second = number] = numbers;
   const all = pool.names().flatMap((name) => pool.tokens(name));
   const token = (among: readonly TokenView[]) => pick(among.length > 0 ? among : all, number)?.id ?? tokenId(0);
   const vf = pick([...pool.functions().map(({ address }) => address), pci('ff:1f.7')], number) as PciAddress;
@@ -81,13 +93,20 @@ export function resolve(pool: ResourcePool, { verb, numbers, owner: by, driver }
       return { do: 'claim', token: token(all.filter(({ state }) => state === 'allocated')), owner: by, driver };
     case 'claim-again':
       return { do: 'claim', token: token(all.filter(({ state }) => state === 'in-use')), owner: by, driver };
+    case 'adopt':
+    case 'adopt-held': {
+      const among = verb === 'adopt' ? all : all.filter(({ heldByPod }) => heldByPod);
+      const wanted = pick([...pool.functions().map(({ address }) => address), pci('ff:1f.7')], second) as PciAddress;
+      return { do: 'adopt', token: token(among), function: wanted, owner: by, driver };
+    }
     case 'release':
       return { do: 'release', function: vf, owner: by };
     case 'release-held':
       return { do: 'release', ...(pick(holdings(pool), number) ?? { function: vf, owner: by }) };
     case 'quarantine':
+      return { do: 'quarantine', function: vf, ...(number % 2 === 0 && { mayHave: driver }) };
     case 'recover-any':
-      return { do: verb === 'quarantine' ? verb : 'recover', function: vf };
+      return { do: 'recover', function: vf };
     case 'recover': {
       const broken = pool.functions().filter(({ use }) => use.kind === 'quarantined');
       return { do: 'recover', function: pick(broken, number)?.address ?? vf };
@@ -104,10 +123,12 @@ export function run(pool: ResourcePool | NaivePool, command: Command): unknown {
       return pool.free(command.tokens);
     case 'claim':
       return pool.claim(command);
+    case 'adopt':
+      return pool.adopt(command);
     case 'release':
       return pool.release(command.function, command.owner);
     case 'quarantine':
-      return pool.quarantine(command.function, 'it would not come home');
+      return pool.quarantine(command.function, 'it would not come home', command.mayHave);
     case 'recover':
       return pool.recover(command.function);
   }

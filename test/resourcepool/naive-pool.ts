@@ -1,40 +1,10 @@
 import type { ErrorKind } from '../../src/ports/error.js';
 import { comparePciAddress, type PciAddress } from '../../src/ports/pci-address.js';
 import type { Catalogue } from '../../src/resourcepool/catalogue.js';
-import type { Claim, ClaimRequest, Owner } from '../../src/resourcepool/claim.js';
+import type { AdoptRequest, Claim, ClaimRequest, Owner } from '../../src/resourcepool/claim.js';
 import type { DriverType } from '../../src/resourcepool/driver-type.js';
 import type { TokenId } from '../../src/resourcepool/token-id.js';
-
-type Pod = 'free' | 'allocated';
-
-type TokenState =
-  | { is: 'free' }
-  | { is: 'allocated' }
-  | { is: 'in-use'; vf: PciAddress; afterwards: Pod; handedOn: boolean }
-  | { is: 'closed'; by: PciAddress; was: Pod }
-  | { is: 'quarantined'; vf: PciAddress; afterwards: Pod };
-
-interface ModelToken {
-  id: TokenId;
-  name: string;
-  state: TokenState;
-}
-
-type Use =
-  | { is: 'free' }
-  | { is: 'claimed'; token: ModelToken; driver: DriverType; owners: Owner[]; before?: PciAddress }
-  | { is: 'superseded'; token: ModelToken; driver: DriverType; owner: Owner; before?: PciAddress }
-  | { is: 'quarantined'; reason: string; token?: ModelToken; driver?: DriverType };
-
-interface ModelFunction {
-  address: PciAddress;
-  pf: PciAddress;
-  names: readonly string[];
-  vfIndex: number;
-  group: number | undefined;
-  vfio: boolean;
-  use: Use;
-}
+import { type ModelFunction, type ModelToken, podOf, type Use } from './naive-state.js';
 
 /** What the model throws: the kind is all that it predicts of an error. */
 class Refusal extends Error {
@@ -101,14 +71,27 @@ export class NaivePool {
     }
     const vf = this.#function(state.vf);
     const use = claimed(vf);
-    if (use.driver === driver && use.owners.includes(owner)) return this.#answer(vf);
+    if (use.driver === driver) return this.#join(vf, owner);
     if (state.handedOn) throw new Refusal(state.afterwards === 'free' ? 'refused' : 'busy');
-    if (use.driver === driver) {
-      use.owners.push(owner);
-      return this.#answer(vf);
-    }
     if (use.owners.join() !== owner) throw new Refusal('busy');
     return this.#answer(this.#changeDriver(vf, driver));
+  }
+
+  adopt({ token: id, function: address, owner, driver }: AdoptRequest): Claim {
+    const token = this.#token(id);
+    const vf = this.#function(address);
+    const { state } = token;
+    if (podOf(token) === 'free' && state.is !== 'in-use') throw new Refusal('refused');
+    if (state.is === 'quarantined') throw new Refusal('busy');
+    if (state.is === 'in-use') {
+      if (state.vf !== address || claimed(vf).driver !== driver) throw new Refusal('busy');
+      return this.#join(vf, owner);
+    }
+    if (!vf.names.includes(token.name)) throw new Refusal('refused');
+    if (vf.use.is !== 'free' || !this.#couldHave(vf, driver)) throw new Refusal('busy');
+    if (state.is === 'closed') this.#close(token.name, state.by);
+    this.#occupy(vf, { is: 'claimed', token, driver, owners: [owner] });
+    return this.#answer(vf);
   }
 
   release(address: PciAddress, owner: Owner): boolean {
@@ -128,11 +111,12 @@ export class NaivePool {
     return true;
   }
 
-  quarantine(address: PciAddress, reason: string): void {
+  quarantine(address: PciAddress, reason: string, mayHave?: DriverType): void {
     const vf = this.#function(address);
     const { use } = vf;
     if (use.is === 'free') {
-      vf.use = { is: 'quarantined', reason };
+      const pins = mayHave !== undefined && this.#couldHave(vf, mayHave);
+      vf.use = { is: 'quarantined', reason, ...(pins && { driver: mayHave }) };
       for (const name of vf.names) this.#close(name, address);
     } else if (use.is === 'quarantined') {
       use.reason = reason;
@@ -155,8 +139,7 @@ export class NaivePool {
   /** The pool's rule of choice, as a sort over all functions. */
   best(name: string, driver: DriverType): ModelFunction {
     const [best] = this.functions
-      .filter((vf) => vf.use.is === 'free' && vf.names.includes(name) && (driver === 'kernel' || vf.vfio))
-      .filter((vf) => this.driverOf(vf.group) === undefined || this.driverOf(vf.group) === driver)
+      .filter((vf) => vf.use.is === 'free' && vf.names.includes(name) && this.#couldHave(vf, driver))
       .sort(
         (a, b) =>
           Number(this.driverOf(b.group) === driver) - Number(this.driverOf(a.group) === driver) ||
@@ -173,6 +156,19 @@ export class NaivePool {
 
   freeOn(pf: PciAddress): number {
     return this.functions.filter((vf) => vf.pf === pf && vf.use.is === 'free').length;
+  }
+
+  #couldHave(vf: ModelFunction, driver: DriverType): boolean {
+    return (driver === 'kernel' || vf.vfio) && (this.driverOf(vf.group) ?? driver) === driver;
+  }
+
+  #join(vf: ModelFunction, owner: Owner): Claim {
+    const use = claimed(vf);
+    const { state } = use.token;
+    if (use.owners.includes(owner)) return this.#answer(vf);
+    if (state.is === 'in-use' && state.handedOn) throw new Refusal(state.afterwards === 'free' ? 'refused' : 'busy');
+    use.owners.push(owner);
+    return this.#answer(vf);
   }
 
   #pinning(group: number | undefined): DriverType[] {
@@ -252,20 +248,6 @@ export class NaivePool {
     const vf = this.functions.find((each) => each.address === address);
     if (vf === undefined) throw new Refusal('not-found');
     return vf;
-  }
-}
-
-/** What kubelet thinks of a token. */
-export function podOf({ state }: ModelToken): Pod {
-  switch (state.is) {
-    case 'free':
-    case 'allocated':
-      return state.is;
-    case 'closed':
-      return state.was;
-    case 'in-use':
-    case 'quarantined':
-      return state.afterwards;
   }
 }
 

@@ -1,5 +1,5 @@
 import type { NaivePool } from './naive-pool.js';
-import { podOf } from './naive-pool.js';
+import { podOf } from './naive-state.js';
 
 /** What the model says should be seen of the pool, less the report. Keys are in the same order: text compares. */
 export function viewModel(model: NaivePool) {

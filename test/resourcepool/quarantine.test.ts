@@ -91,6 +91,20 @@ describe('quarantine', () => {
     expect(pool.claim({ token, owner: bert, driver: 'kernel' }).function).to.equal(vf);
   });
 
+  it('of a free function pins its group to the driver that it may have, unless the group serves the other one', () => {
+    const pool = node();
+    pool.quarantine(vf, 'bound to vfio-pci when the daemon started', 'vfio-pci');
+    expect(pool.function(vf)?.use).to.deep.include({ driver: 'vfio-pci' });
+    const token = allocated(pool, 'd/intel', 1);
+    expect(() => pool.claim({ token, owner: bert, driver: 'kernel' }))
+      .to.throw()
+      .with.property('kind', 'exhausted');
+    pool.quarantine(pci('01:10.1'), 'its netdev is gone', 'kernel');
+    expect(pool.function(pci('01:10.1'))?.use).not.to.have.property('driver');
+    pool.recover(vf);
+    expect(pool.report().groups).to.deep.equal([]);
+  });
+
   it('takes a new reason, and tells nobody of the same one', () => {
     const pool = node();
     let told = 0;

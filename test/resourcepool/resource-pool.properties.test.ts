@@ -157,9 +157,9 @@ describe('resource pool, any sequence of commands', function () {
     });
   });
 
-  it('invariant 7: the same claim again answers the same and changes nothing', () => {
+  it('invariant 7: the same claim or adoption again answers the same and changes nothing', () => {
     property((pool) => (command, _before, after) => {
-      if (command.do !== 'claim') return;
+      if (command.do !== 'claim' && command.do !== 'adopt') return;
       const first = outcome(pool, command);
       expect(outcome(pool, command)).to.deep.equal(first);
       expect(text(pool)).to.equal(JSON.stringify(after));
