@@ -1,9 +1,16 @@
 import { stat } from 'node:fs';
 import { insideNetworkNamespace, openNetworkNamespace, openOwnNetworkNamespace } from '../native/network-namespace.js';
-import { ForwarderError } from '../ports/error.js';
-import type { Namespaces, NetNamespace } from '../ports/links.js';
+import { ForwarderError, toForwarderError } from '../ports/error.js';
+import type { NamespaceId, Namespaces, NetNamespace } from '../ports/links.js';
 import { KernelNamespace } from './kernel-namespace.js';
+import { namespacePaths } from './namespace-paths.js';
 import { RtnlLane } from './rtnl-lane.js';
+
+/** What is different in tests. */
+export interface KernelNamespacesOptions {
+  /** The root of the proc file system in which namespaces are looked for: `/proc` unless told. */
+  readonly proc?: string;
+}
 
 /**
  * {@link Namespaces} of the running kernel; home is the namespace of the thread that makes it. It needs CAP_NET_ADMIN
@@ -12,9 +19,11 @@ import { RtnlLane } from './rtnl-lane.js';
 export class KernelNamespaces implements Namespaces, Disposable {
   readonly home: NetNamespace;
   readonly #lane = new RtnlLane();
+  readonly #proc: string;
 
   /** @throws ForwarderError `not-found`, `denied` when /proc does not show this process's namespace */
-  constructor() {
+  constructor({ proc = '/proc' }: KernelNamespacesOptions = {}) {
+    this.#proc = proc;
     startThreadPool();
     this.home = new KernelNamespace({
       file: openOwnNetworkNamespace(),
@@ -34,6 +43,30 @@ export class KernelNamespaces implements Namespaces, Disposable {
       lane: this.#lane,
       inside: (action) => insideNetworkNamespace(file, action),
     });
+  }
+
+  async locate(id: NamespaceId, signal: AbortSignal): Promise<NetNamespace | undefined> {
+    if (id === this.home.id) return undefined;
+    for await (const path of namespacePaths(this.#proc, id, signal)) {
+      if (signal.aborted) break;
+      const found = this.#openIfStill(path, id);
+      if (found !== undefined) return found;
+    }
+    if (signal.aborted) throw toForwarderError(signal.reason);
+    return undefined;
+  }
+
+  /** Undefined when the path leads elsewhere by now, or nowhere, or is not ours to open. */
+  #openIfStill(path: string, id: NamespaceId): NetNamespace | undefined {
+    try {
+      const found = this.open(path);
+      if (found.id === id) return found;
+      found[Symbol.dispose]();
+      return undefined;
+    } catch (error) {
+      if (error instanceof ForwarderError && error.kind !== 'exhausted') return undefined;
+      throw error;
+    }
   }
 
   [Symbol.dispose](): void {

@@ -15,6 +15,12 @@ export const unbindMeanings: FailureMeanings = {
   ENOENT: { kind: 'not-found', rule: 'the driver has just gone' },
 };
 
+/** What a refused write to `reset` means. */
+export const resetMeanings: FailureMeanings = {
+  ENOENT: { kind: 'not-found', rule: 'the function has just gone' },
+  ENOTTY: { kind: 'unsupported', rule: 'none of its ways to be reset worked (reset_method)' },
+};
+
 /** What a refused write to a driver's `bind` means, while the function's override names that driver. */
 export function bindMeanings(driver: string): FailureMeanings {
   return {

@@ -4,6 +4,7 @@ import { driverMissing } from './binding-meanings.js';
 import { isUserspaceDriver, requireDriverName } from './driver-name.js';
 import { DriverSteps } from './driver-steps.js';
 import { requireFunction } from './function-facts.js';
+import { requireResettable } from './function-reset.js';
 import { pathExists } from './read-attribute.js';
 import { driverFolder, functionAttribute, type SysfsRoots } from './sysfs-tree.js';
 import type { TreeAccess } from './tree-access.js';
@@ -15,7 +16,7 @@ interface Change {
   readonly to: string;
 }
 
-/** Changes the drivers of single VFs, one change at a time for each. */
+/** Changes the drivers of single VFs and resets them, one change at a time for each. */
 export class DriverBinding {
   readonly #access: TreeAccess;
   readonly #timeout: number;
@@ -47,6 +48,19 @@ export class DriverBinding {
       if (driver === undefined) return;
       await requireVirtualFunction(this.#access.roots, address);
       await steps.unbindFrom(driver);
+    });
+  }
+
+  /** See {@link PciBus.reset}: with a driver bound, that driver would not know what happened to its device. */
+  async reset(address: PciAddress, signal: AbortSignal): Promise<void> {
+    await this.#change(`resetting ${address}`, { address, signal }, async (steps) => {
+      await requireVirtualFunction(this.#access.roots, address);
+      const driver = await steps.driver();
+      if (driver !== undefined) {
+        throw new ForwarderError('busy', `${address} is not reset while driver ${driver} has it: unbind it first`);
+      }
+      await requireResettable(this.#access.roots, address);
+      await steps.reset();
     });
   }
 
@@ -99,7 +113,7 @@ async function requireVirtualFunction(roots: SysfsRoots, address: PciAddress): P
   const [isVirtual, isPhysical] = await Promise.all([has('physfn'), has('sriov_totalvfs')]);
   if (isVirtual && !isPhysical) return;
   const why = isPhysical ? 'it is a physical function (it has sriov_totalvfs)' : 'it is no VF (it has no physfn)';
-  throw new ForwarderError('refused', `the driver of ${address} is not changed: ${why}`);
+  throw new ForwarderError('refused', `${address} is left alone: ${why}`);
 }
 
 /** @throws ForwarderError `not-found`, saying which module to load */

@@ -1,6 +1,6 @@
 import type { PciAddress } from '../ports/pci-address.js';
 import { abandoned } from './abandoned.js';
-import { bindMeanings, overrideMeanings, unbindMeanings } from './binding-meanings.js';
+import { bindMeanings, overrideMeanings, resetMeanings, unbindMeanings } from './binding-meanings.js';
 import { errnoOf } from './errno.js';
 import { readLinkName } from './read-attribute.js';
 import { driverAttribute, functionAttribute } from './sysfs-tree.js';
@@ -16,7 +16,7 @@ interface Step {
   readonly meanings: FailureMeanings;
 }
 
-/** The single steps of (re)binding one function, each done only when the tree shows it. */
+/** The single steps of (re)binding or resetting one function, each done only when the tree shows it. */
 export class DriverSteps {
   readonly #access: TreeAccess;
   readonly #address: PciAddress;
@@ -66,6 +66,16 @@ export class DriverSteps {
       if ((await this.driver()) !== driver) throw error;
     });
     await this.#wait(name, async () => (await this.driver()) === driver);
+  }
+
+  /** Resets the unbound function; done when the kernel says so. */
+  async reset(): Promise<void> {
+    await this.#write({
+      name: `resetting ${this.#address}`,
+      file: functionAttribute(this.#access.roots, this.#address, 'reset'),
+      text: '1\n',
+      meanings: resetMeanings,
+    });
   }
 
   #wait(step: string, met: () => Promise<boolean>): Promise<void> {

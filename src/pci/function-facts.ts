@@ -5,6 +5,7 @@ import type { FunctionFacts } from '../ports/pci-bus.js';
 import { parseAttributeNumber } from './attribute-number.js';
 import { errnoOf } from './errno.js';
 import { readFunctionNetdevs } from './function-netdevs.js';
+import { whyNotResettable } from './function-reset.js';
 import { readAttribute, readLinkName } from './read-attribute.js';
 import { functionAttribute, functionFolder, type SysfsRoots } from './sysfs-tree.js';
 
@@ -15,13 +16,15 @@ import { functionAttribute, functionFolder, type SysfsRoots } from './sysfs-tree
  */
 export async function readFunctionFacts(roots: SysfsRoots, address: PciAddress): Promise<FunctionFacts> {
   const attribute = (name: string) => functionAttribute(roots, address, name);
-  const [, driver, group, numa, pf, netdevs] = await Promise.all([
+  const physfn = readLinkName(attribute('physfn'));
+  const [, driver, group, numa, pf, netdevs, resettable] = await Promise.all([
     requireFunction(roots, address),
     readLinkName(attribute('driver')),
     readLinkName(attribute('iommu_group')),
     readAttribute(attribute('numa_node')),
-    readLinkName(attribute('physfn')),
+    physfn,
     readFunctionNetdevs(attribute('net')),
+    physfn.then(async (found) => found !== undefined && (await whyNotResettable(roots, address)) === undefined),
   ]);
   const numaNode = numa === undefined ? -1 : parseAttributeNumber(`numa_node of ${address}`, numa);
   return {
@@ -31,6 +34,7 @@ export async function readFunctionFacts(roots: SysfsRoots, address: PciAddress):
     ...(group !== undefined && { iommuGroup: parseAttributeNumber(`iommu_group of ${address}`, group) }),
     ...(numaNode >= 0 && { numaNode }),
     ...(pf !== undefined && { physicalFunction: parsePciAddress(pf) }),
+    ...(resettable && { resettable }),
   };
 }
 

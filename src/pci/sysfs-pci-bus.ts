@@ -3,13 +3,14 @@ import type { FunctionFacts, PciBus } from '../ports/pci-bus.js';
 import { DriverBinding } from './driver-binding.js';
 import { requireDriverName } from './driver-name.js';
 import { readFunctionFacts } from './function-facts.js';
+import { readGroupMembers } from './group-members.js';
 import { pathExists } from './read-attribute.js';
 import { driverFolder } from './sysfs-tree.js';
 import { systemFailure } from './system-failure.js';
 import type { TreeAccess } from './tree-access.js';
 import { readVirtualFunctions } from './virtual-functions.js';
 
-/** Milliseconds for binding or unbinding one function, where the caller's signal does not fire earlier. */
+/** Milliseconds for binding, unbinding or resetting one function, where the caller's signal does not fire earlier. */
 const bindingTimeout = 10_000;
 
 /** The PCI tree of the running kernel (Documentation/ABI/testing/sysfs-bus-pci), below the roots of the settings. */
@@ -39,6 +40,14 @@ export class SysfsPciBus implements PciBus {
 
   unbind(address: PciAddress, signal: AbortSignal): Promise<void> {
     return orFailure(`unbinding ${address}`, this.#binding.unbind(address, signal));
+  }
+
+  reset(address: PciAddress, signal: AbortSignal): Promise<void> {
+    return orFailure(`resetting ${address}`, this.#binding.reset(address, signal));
+  }
+
+  groupMembers(iommuGroup: number): Promise<readonly PciAddress[]> {
+    return orFailure(`reading IOMMU group ${iommuGroup}`, readGroupMembers(this.#access.roots, iommuGroup));
   }
 
   async hasDriver(driver: string): Promise<boolean> {
