@@ -15,6 +15,8 @@ export interface DriverQuirks {
   /** The VF driver registers its netdev some time after it was bound. */
   readonly lateNetdev: boolean;
   readonly maxMtu: number;
+  /** Each VF can be reset by itself (FLR), as the SR-IOV specification asks of it. */
+  readonly resettable: boolean;
 }
 
 /** Does what it is told, at once. */
@@ -26,6 +28,7 @@ export const plainDriver: DriverQuirks = {
   minTxRates: true,
   lateNetdev: false,
   maxMtu: 9216,
+  resettable: true,
 };
 
 /** Intel 82576 as measured in an emulated machine (igb, igbvf of Linux 6.12). */
@@ -37,6 +40,7 @@ export const igb: DriverQuirks = {
   minTxRates: false,
   lateNetdev: false,
   maxMtu: 9216,
+  resettable: true,
 };
 
 /** Registers netdevs from a work item, and refuses the VF's own MAC changes, as Intel's adaptive VF driver does. */

@@ -14,6 +14,7 @@ const homePaths: readonly string[] = ['/sim/ns/home', '/proc/self/ns/net', '/pro
 export class NamespaceRegistry {
   readonly home: SimNamespace;
   readonly #background: Background;
+  readonly #clientsSeen: boolean;
   readonly #byPath = new Map<string, SimNamespace>();
   /** Users of every living namespace but home; one that is ending has none left. */
   readonly #users = new Map<SimNamespace, Set<symbol>>();
@@ -21,8 +22,10 @@ export class NamespaceRegistry {
   readonly #clients = new Map<string, Disposable>();
   #created = 0;
 
-  constructor(background: Background) {
+  /** @param clientsSeen whether the process sees those of the clients, and so can find their namespaces */
+  constructor(background: Background, clientsSeen: boolean) {
     this.#background = background;
+    this.#clientsSeen = clientsSeen;
     this.home = new SimNamespace(this.#nextId(), 'home');
   }
 
@@ -65,6 +68,12 @@ export class NamespaceRegistry {
     }
     if (path.startsWith('/sim/file/')) throw new ForwarderError('invalid', `${path} is not a network namespace`);
     throw new ForwarderError('not-found', `cannot open the network namespace ${path}: ENOENT`);
+  }
+
+  /** A namespace that a client is in, if clients are seen. */
+  locate(id: NamespaceId): SimNamespace | undefined {
+    if (!this.#clientsSeen) return undefined;
+    return [...this.#byPath.values()].find((namespace) => namespace.id === id);
   }
 
   /** Keeps a namespace alive until disposed; the last user to go ends it. */

@@ -1,4 +1,4 @@
-import type { Namespaces, NetNamespace } from '../../src/ports/links.js';
+import type { NamespaceId, Namespaces, NetNamespace } from '../../src/ports/links.js';
 import type { CallGate } from './call-gate.js';
 import { NamespaceHandle } from './namespace-handle.js';
 import type { NamespaceRegistry } from './namespace-registry.js';
@@ -31,9 +31,7 @@ export class NamespacesFace implements Namespaces {
     let handle: NamespaceHandle | undefined;
     try {
       return this.#gate.callNow(`namespaces.open ${path}`, () => {
-        const namespace = this.#registry.resolve(path);
-        handle = this.#handle(namespace, (closed) => this.#close(closed));
-        this.#open.set(handle, this.#registry.hold(namespace));
+        handle = this.#hold(this.#registry.resolve(path));
         return handle;
       });
     } catch (error) {
@@ -43,9 +41,29 @@ export class NamespacesFace implements Namespaces {
     }
   }
 
+  async locate(id: NamespaceId, signal: AbortSignal): Promise<NetNamespace | undefined> {
+    let handle: NamespaceHandle | undefined;
+    try {
+      return await this.#gate.call(`namespaces.locate ${id}`, signal, () => {
+        const namespace = this.#registry.locate(id);
+        handle = namespace && this.#hold(namespace);
+        return handle;
+      });
+    } catch (error) {
+      handle?.[Symbol.dispose]();
+      throw error;
+    }
+  }
+
   /** What the kernel does with the descriptors of a process that ends. */
   closeAll(): void {
     for (const handle of [...this.#open.keys()]) handle[Symbol.dispose]();
+  }
+
+  #hold(namespace: SimNamespace): NamespaceHandle {
+    const handle = this.#handle(namespace, (closed) => this.#close(closed));
+    this.#open.set(handle, this.#registry.hold(namespace));
+    return handle;
   }
 
   #handle(namespace: SimNamespace, closed: (handle: NamespaceHandle) => void): NamespaceHandle {

@@ -20,6 +20,8 @@ export interface SimNodeOptions {
   readonly simulatedVfs?: boolean;
   /** A kernel before 6.2. */
   readonly renameNeedsDown?: boolean;
+  /** Whether the process sees those of the clients, and so can find their namespaces; true unless given. */
+  readonly clientsSeen?: boolean;
   /** Who deals out the turns; in order unless given. */
   readonly turn?: Turn;
 }
@@ -41,10 +43,11 @@ export class SimNode {
   #crashes = 0;
 
   constructor(options: SimNodeOptions = {}) {
-    const { pfs = [], drivers = ['vfio-pci'], simulatedVfs = false, renameNeedsDown = false, turn = inOrder } = options;
+    const { pfs = [], drivers = ['vfio-pci'], turn = inOrder } = options;
+    const { simulatedVfs = false, renameNeedsDown = false, clientsSeen = true } = options;
     this.#turn = turn;
     this.#background = new Background(turn);
-    this.#registry = new NamespaceRegistry(this.#background);
+    this.#registry = new NamespaceRegistry(this.#background, clientsSeen);
     const { home } = this.#registry;
     const maker = new NetdevMaker({ home, background: this.#background, simulatedVfs, renameNeedsDown });
     this.#tree = new PciTree(maker, drivers);

@@ -72,6 +72,11 @@ export class Others {
     };
   }
 
+  /** A user of the VF tells its device something that no netlink message shows, and that outlives its netdev. */
+  leave(address: string, what: string): void {
+    this.#tree.vf(parsePciAddress(address)).residue.add(what);
+  }
+
   #link(path: string, name: string): Netdev {
     const netdev = this.#registry.at(path).named(name);
     if (netdev === undefined) throw new Error(`${path} has no link ${name}`);

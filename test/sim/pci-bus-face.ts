@@ -36,6 +36,14 @@ export class PciBusFace implements PciBus {
     return this.#gate.call(`pci.unbind ${address}`, signal, () => this.#tree.unbind(this.#tree.vf(address), signal));
   }
 
+  reset(address: PciAddress, signal: AbortSignal): Promise<void> {
+    return this.#gate.call(`pci.reset ${address}`, signal, () => this.#tree.reset(this.#tree.vf(address)));
+  }
+
+  groupMembers(iommuGroup: number): Promise<readonly PciAddress[]> {
+    return this.#gate.call(`pci.groupMembers ${iommuGroup}`, undefined, () => this.#tree.members(iommuGroup));
+  }
+
   hasDriver(driver: string): Promise<boolean> {
     return this.#gate.call(`pci.hasDriver ${driver}`, undefined, () => this.#tree.hasDriver(driver));
   }
@@ -52,6 +60,7 @@ function factsOf(it: SimPf | SimVf): FunctionFacts {
     ...(it.iommuGroup !== undefined && { iommuGroup: it.iommuGroup }),
     ...(numaNode !== undefined && { numaNode }),
     ...(it.kind === 'vf' && { physicalFunction: pf.address }),
+    ...(it.kind === 'vf' && pf.quirks.resettable && { resettable: true }),
   };
 }
 

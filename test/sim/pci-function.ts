@@ -52,6 +52,8 @@ export interface SimVf {
   netdev?: Netdev | undefined;
   /** As the PF keeps them: they outlive every driver of the VF. */
   settings: VfSettings;
+  /** What its users told the device past the kernel's books (promiscuous, a program in the card); a reset ends it. */
+  readonly residue: Set<string>;
   /** Set while a process has the device open: the kernel does not unbind before that ends. */
   inUse?: Promise<void> | undefined;
 }

@@ -60,7 +60,7 @@ export class PciTree {
   vf(address: PciAddress): SimVf {
     const found = this.function(address);
     if (found.kind === 'vf') return found;
-    throw new ForwarderError('refused', `the driver of ${address} is not changed: it is a physical function`);
+    throw new ForwarderError('refused', `${address} is left alone: it is a physical function`);
   }
 
   /** As a write to `sriov_numvfs`; the caller has checked the number. */
@@ -71,7 +71,8 @@ export class PciTree {
       const address = vfAddress(pf.address, n);
       const group = iommu === 'none' ? undefined : (shared ?? this.#nextGroup());
       const grouped = group === undefined ? {} : { iommuGroup: group };
-      const vf: SimVf = { kind: 'vf', address, pf, settings: initialVfSettings, ...grouped };
+      const residue = new Set<string>();
+      const vf: SimVf = { kind: 'vf', address, pf, settings: initialVfSettings, residue, ...grouped };
       pf.vfs.push(vf);
       this.#functions.set(address, vf);
       if (autoprobe) this.#probe(vf, pf.vfDriver);
@@ -99,6 +100,22 @@ export class PciTree {
       );
     }
     this.#release(vf);
+  }
+
+  /** @throws ForwarderError `busy`, `unsupported` */
+  reset(vf: SimVf): void {
+    if (vf.driver !== undefined) {
+      throw new ForwarderError('busy', `${vf.address} is not reset while driver ${vf.driver} has it: unbind it first`);
+    }
+    if (!vf.pf.quirks.resettable) {
+      throw new ForwarderError('unsupported', `${vf.address} is not reset: the kernel knows no way to reset it`);
+    }
+    vf.residue.clear();
+  }
+
+  /** The functions of an IOMMU group. */
+  members(iommuGroup: number): readonly PciAddress[] {
+    return [...this.#functions.values()].filter((it) => it.iommuGroup === iommuGroup).map(({ address }) => address);
   }
 
   #requireTaker(vf: SimVf, driver: string): void {

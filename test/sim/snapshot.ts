@@ -24,11 +24,12 @@ function groupText({ iommuGroup }: SimPf | SimVf): string {
   return iommuGroup === undefined ? '' : ` in group ${iommuGroup}`;
 }
 
-function vfText({ settings, inUse }: SimVf): string {
+function vfText({ settings, inUse, residue }: SimVf): string {
   const changed = Object.entries(settings)
     .filter(([name, value]) => value !== initialVfSettings[name as keyof typeof settings])
     .map(([name, value]) => `${name}=${value}`);
-  return [...changed, ...(inUse === undefined ? [] : ['in use'])].map((text) => `, ${text}`).join('');
+  const left = [...residue].sort().map((what) => `left ${what}`);
+  return [...changed, ...left, ...(inUse === undefined ? [] : ['in use'])].map((text) => `, ${text}`).join('');
 }
 
 function namespaceSection(namespace: SimNamespace): readonly string[] {
