@@ -76,7 +76,7 @@ async function start(parts: DaemonParts, teardown: Teardown, signal: AbortSignal
   const node = await readNode(parts, teardown, signal);
   const identity = openIdentity(parts, running.signal);
 
-  const plugin = await DevicePlugin.start(
+  const plugin = await DevicePlugin.restore(
     {
       offer: offerFromPool(node.pool),
       clock,
@@ -88,6 +88,8 @@ async function start(parts: DaemonParts, teardown: Teardown, signal: AbortSignal
     signal,
   );
   teardown.add('device plugin', () => plugin[Symbol.asyncDispose]());
+  log.info('phase: tokens restored', { kubelet: plugin.restoration.kubelet });
+  plugin.serve();
   log.info('phase: device plugin started', { resources: node.pool.names() });
 
   const network = openNetwork(settings, { ...identity, clock, log }, teardown);

@@ -6,7 +6,7 @@ import { PluginFolder } from './plugin-folder.js';
 import { PluginServer, type PluginState } from './plugin-server.js';
 import { PodResources, type TokenOwner } from './pod-resources.js';
 import { checkSocketPath, pluginSocketName } from './socket-file.js';
-import type { TokenOffer } from './token-offer.js';
+import type { RestoreReport, TokenOffer } from './token-offer.js';
 import { TokenReconciler } from './token-reconciler.js';
 
 /** How long the start waits for kubelet to say which tokens are in use. */
@@ -23,12 +23,26 @@ export interface DevicePluginParts {
   readonly podResourcesPath: string;
   /** NSM_RESOURCE_POLL_TIMEOUT in milliseconds. */
   readonly pollInterval: number;
+  /**
+   * Ids by name that a former process knew to be with pods. They are taken over beside those that kubelet lists, which
+   * have the right of way, and are freed like all others when kubelet has not listed them for long enough.
+   */
+  readonly remembered?: ReadonlyMap<string, readonly string[]>;
+}
+
+/** What is known of tokens before any of them is offered. */
+export interface Restoration {
+  /** `away`: kubelet has not said in time which tokens pods hold; none can be had until it does. */
+  readonly kubelet: 'answered' | 'away';
+  /** What of {@link DevicePluginParts.remembered} could not be taken over. */
+  readonly remembered: RestoreReport;
 }
 
 /**
  * The kubelet front-end: one plugin server for each name of the offer, following the offer when names come and go, and
- * one reconciler for all. It never fails because of kubelet: it waits for it. Disposing it ends all of that and removes
- * the sockets; what is allocated stays allocated.
+ * one reconciler for all. It never fails because of kubelet: it waits for it. It starts in two steps, so that what the
+ * tokens stand for can be put in order between them. Disposing it ends all of that and removes the sockets; what is
+ * allocated stays allocated.
  */
 export class DevicePlugin implements AsyncDisposable {
   readonly #parts: DevicePluginParts;
@@ -42,6 +56,7 @@ export class DevicePlugin implements AsyncDisposable {
   readonly #watchers = new Set<() => void>();
   readonly #polling: Promise<void>;
   #changes: Disposable | undefined;
+  #restoration: Restoration = { kubelet: 'away', remembered: { surplus: [], unknownNames: [], duplicates: [] } };
 
   private constructor(parts: DevicePluginParts) {
     const { clock, podResourcesPath, pollInterval } = parts;
@@ -56,23 +71,34 @@ export class DevicePlugin implements AsyncDisposable {
   }
 
   /**
-   * Restores the tokens that pods hold, then begins to register. When kubelet does not say within five seconds what is
-   * in use, it says so in the log and goes on: every token stays unhealthy until kubelet has said it.
+   * The first step: takes over the tokens that pods hold, as kubelet says and as is remembered. From here on kubelet is
+   * asked again and again, but nothing is served or registered. When kubelet does not answer within five seconds this
+   * is said in the log and in {@link DevicePlugin.restoration}.
    *
    * @throws ForwarderError `invalid` when the folder's path leaves no room for a socket's name, `cancelled`
    */
-  static async start(parts: DevicePluginParts, signal: AbortSignal): Promise<DevicePlugin> {
+  static async restore(parts: DevicePluginParts, signal: AbortSignal): Promise<DevicePlugin> {
     for (const name of parts.offer.names()) checkSocketPath(join(parts.devicePluginPath, pluginSocketName(name)));
     const plugin = new DevicePlugin(parts);
     try {
-      await plugin.#restored(signal);
+      await plugin.#restore(signal);
       signal.throwIfAborted();
     } catch (thrown) {
       await plugin[Symbol.asyncDispose]();
       throw thrown;
     }
-    plugin.#serve();
     return plugin;
+  }
+
+  /** The second step, to be taken once: serves and registers every name, now and whenever kubelet wants it again. */
+  serve(): void {
+    this.#changes = this.#offer.onChange(() => this.#followNames());
+    this.#followNames();
+  }
+
+  /** What the first step found. */
+  get restoration(): Restoration {
+    return this.#restoration;
   }
 
   /** Who holds which token, by id, as of kubelet's last good answer. */
@@ -99,21 +125,24 @@ export class DevicePlugin implements AsyncDisposable {
     this.#folder[Symbol.dispose]();
   }
 
-  async #restored(signal: AbortSignal): Promise<void> {
-    if (this.#offer.names().length === 0) return;
-    const answered = AbortSignal.any([signal, this.#offer.opened]);
-    await this.#parts.clock.sleep(RESTORE_WAIT_MS, answered).then(
-      () =>
-        this.#log.warn(
-          'starting although kubelet has not said which tokens are in use: all are unhealthy until it does',
-        ),
-      () => undefined,
-    );
+  async #restore(signal: AbortSignal): Promise<void> {
+    const kubelet = await this.#firstAnswer(signal);
+    const { offer, remembered = new Map() } = this.#parts;
+    const report = offer.restore(remembered);
+    this.#restoration = { kubelet, remembered: report };
+    if (Object.values(report).flat().length > 0)
+      this.#log.warn('remembered tokens cannot be taken over', { ...report });
   }
 
-  #serve(): void {
-    this.#changes = this.#offer.onChange(() => this.#followNames());
-    this.#followNames();
+  async #firstAnswer(signal: AbortSignal): Promise<Restoration['kubelet']> {
+    if (this.#offer.names().length === 0) return 'answered';
+    const { answered } = this.#reconciler;
+    await this.#parts.clock.sleep(RESTORE_WAIT_MS, AbortSignal.any([signal, answered])).catch(() => undefined);
+    if (answered.aborted) return 'answered';
+    if (!signal.aborted) {
+      this.#log.warn('starting although kubelet has not said which tokens are in use: all are unhealthy until it does');
+    }
+    return 'away';
   }
 
   #followNames(): void {

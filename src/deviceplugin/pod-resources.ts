@@ -21,6 +21,8 @@ export interface TokenOwner {
 export interface PodResourcesAnswer {
   /** Which kubelet said it: another value after a restart. */
   readonly kubelet: FileIdentity;
+  /** How many pods it lists, with devices or without. */
+  readonly pods: number;
   /** By token id; only ids of the resources asked for. */
   readonly owners: ReadonlyMap<string, TokenOwner>;
 }
@@ -56,7 +58,7 @@ export class PodResources {
     if (kubelet === undefined || kubelet !== (await fileIdentity(this.#socket))) {
       throw new ForwarderError('unavailable', `${this.#socket} was replaced while kubelet answered`);
     }
-    return { kubelet, owners: ownersOf(answer, resources) };
+    return { kubelet, pods: answer.podResources.length, owners: ownersOf(answer, resources) };
   }
 
   async #call(signal: AbortSignal): Promise<ListAnswer> {

@@ -4,10 +4,14 @@ import type { Log } from '../ports/log.js';
 import { Absences } from './absences.js';
 import type { GuardedOffer } from './guarded-offer.js';
 import type { PodResources, PodResourcesAnswer, TokenOwner } from './pod-resources.js';
+import type { FileIdentity } from './socket-file.js';
 import type { RestoreReport } from './token-offer.js';
 
 /** How often kubelet is asked until its first good answer. */
 const FIRST_ANSWER_RETRY_MS = 1_000;
+
+/** When a kubelet that lists no pod at all is asked again: one that had just started was seen to do so for 100 ms. */
+const EMPTY_ANSWER_RETRY_MS = 250;
 
 /** What the reconciler works with. */
 export interface TokenReconcilerParts {
@@ -22,12 +26,18 @@ export interface TokenReconcilerParts {
 /**
  * Keeps the offer true to what kubelet says its pods hold: one question for all resources. Ids that pods hold are
  * restored, at the first good answer and whenever a later one shows more; ids that two good answers in a row miss are
- * freed, restored ones like all others. A failed question changes nothing. The first good answer opens the offer.
+ * freed, restored ones like all others. A failed question changes nothing, and neither does the first answer of a kubelet
+ * that lists no pod at all: it may not know them yet. The first answer that counts opens the offer.
  */
 export class TokenReconciler {
   readonly #parts: TokenReconcilerParts;
   readonly #absences = new Absences();
   #owners: ReadonlyMap<string, TokenOwner> = new Map();
+  readonly #answered = new AbortController();
+  /** The kubelet whose answers count. */
+  #trusted: FileIdentity | undefined;
+  /** The kubelet that has listed no pod at all so far. */
+  #doubted: FileIdentity | undefined;
   #reported = '';
   #failing = false;
 
@@ -40,13 +50,16 @@ export class TokenReconciler {
     return this.#owners;
   }
 
+  /** Aborted once kubelet has answered, whether the answer counted or not. */
+  get answered(): AbortSignal {
+    return this.#answered.signal;
+  }
+
   /** Asks for ever, until the signal aborts; never rejects. */
   async run(signal: AbortSignal): Promise<void> {
-    const { offer, clock, pollInterval } = this.#parts;
     while (!signal.aborted) {
       await this.poll(signal).catch((thrown: unknown) => this.#failed(toForwarderError(thrown), signal));
-      const wait = offer.opened.aborted ? pollInterval : Math.min(FIRST_ANSWER_RETRY_MS, pollInterval);
-      await clock.sleep(wait, signal).catch(() => undefined);
+      await this.#parts.clock.sleep(this.#rest(), signal).catch(() => undefined);
     }
   }
 
@@ -57,10 +70,30 @@ export class TokenReconciler {
     if (names.length === 0) return;
     const answer = await podResources.list(new Set(names), signal);
     this.#succeeded();
-    this.#owners = answer.owners;
-    this.#takeOver(answer.owners);
-    this.#giveBack(this.#observe(answer));
-    offer.open();
+    if (this.#counts(answer)) {
+      this.#owners = answer.owners;
+      this.#takeOver(answer.owners);
+      this.#giveBack(this.#observe(answer));
+      offer.open();
+    }
+    this.#answered.abort();
+  }
+
+  /** Milliseconds until the next question. */
+  #rest(): number {
+    const { offer, pollInterval } = this.#parts;
+    if (this.#doubted !== undefined) return Math.min(EMPTY_ANSWER_RETRY_MS, pollInterval);
+    return offer.opened.aborted ? pollInterval : Math.min(FIRST_ANSWER_RETRY_MS, pollInterval);
+  }
+
+  #counts({ kubelet, pods }: PodResourcesAnswer): boolean {
+    if (pods > 0 || this.#trusted === kubelet || this.#doubted === kubelet) {
+      this.#trusted = kubelet;
+      this.#doubted = undefined;
+      return true;
+    }
+    this.#doubted = kubelet;
+    return false;
   }
 
   #held(): Set<string> {

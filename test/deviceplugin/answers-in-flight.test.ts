@@ -17,17 +17,17 @@ describe('an answer of kubelet that was on its way', () => {
     const offer = new ModelOffer({ [NAME]: 1 });
     const guarded = new GuardedOffer(offer);
     const never = new AbortController().signal;
-    let answer: () => PodResourcesAnswer = () => ({ kubelet, owners: new Map([[ID, owner]]) });
+    let answer: () => PodResourcesAnswer = () => ({ kubelet, pods: 1, owners: new Map([[ID, owner]]) });
     const podResources = { list: async () => answer() };
     const clock = new FastClock();
     const log = new RecordedLog();
     const reconciler = new TokenReconciler({ offer: guarded, podResources, clock, log, pollInterval: 1_000 });
     await reconciler.poll(never);
-    answer = () => ({ kubelet, owners: new Map() });
+    answer = () => ({ kubelet, pods: 0, owners: new Map() });
     await reconciler.poll(never);
     answer = () => {
       guarded.allocate([ID]);
-      return { kubelet, owners: new Map() };
+      return { kubelet, pods: 0, owners: new Map() };
     };
     await reconciler.poll(never);
     expect(offer.held()).to.deep.equal([ID]);

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SimulatedKubelet, type SimulatedKubeletOptions } from '../../simulation/kubelet/simulated-kubelet.js';
-import { DevicePlugin } from '../../src/deviceplugin/device-plugin.js';
+import { DevicePlugin, type DevicePluginParts } from '../../src/deviceplugin/device-plugin.js';
 import { pluginSocketName } from '../../src/deviceplugin/socket-file.js';
 import type { TokenOffer } from '../../src/deviceplugin/token-offer.js';
 import { FastClock } from './fast-clock.js';
@@ -47,9 +47,20 @@ export class PluginRig implements AsyncDisposable {
   }
 
   async startPlugin(offer: TokenOffer, pollInterval = 1_000): Promise<DevicePlugin> {
+    const plugin = await this.restorePlugin(offer, { pollInterval });
+    plugin.serve();
+    return plugin;
+  }
+
+  /** The first of the two steps of a start. */
+  async restorePlugin(
+    offer: TokenOffer,
+    more: Partial<DevicePluginParts> = {},
+    signal = AbortSignal.timeout(PATIENCE_MS),
+  ): Promise<DevicePlugin> {
     const { clock, log, devicePluginPath, podResourcesPath } = this;
-    const parts = { offer, clock, log, devicePluginPath, podResourcesPath, pollInterval };
-    this.#plugin = await DevicePlugin.start(parts, AbortSignal.timeout(PATIENCE_MS));
+    const parts = { offer, clock, log, devicePluginPath, podResourcesPath, pollInterval: 1_000, ...more };
+    this.#plugin = await DevicePlugin.restore(parts, signal);
     return this.#plugin;
   }
 

@@ -162,11 +162,31 @@ describe('keeping tokens true to the pods that hold them', () => {
   });
 
   it('asks once for all resources', async () => {
+    await started();
+    await addPod('p');
+    await rig.stopPlugin();
     for (let n = 0; n < 10; n++) offer.offer(`service.domain.${n}/x`, 1);
-    await rig.kubelet.start();
+    const before = rig.kubelet.lists.length;
     await rig.startPlugin(offer, 600_000);
     await rig.allocatable('service.domain.9/x', 1);
-    expect(rig.kubelet.lists).to.have.length(1);
+    expect(rig.kubelet.lists).to.have.length(before + 1);
+  });
+
+  it('asks a kubelet that lists no pod at all once more before it believes that no token is held', async () => {
+    await rig.kubelet.start();
+    await rig.startPlugin(offer, 600_000);
+    await rig.allocatable(NAME, 4);
+    expect(rig.kubelet.lists).to.have.length(2);
+  });
+
+  it('is not taken in by the empty answer of a kubelet that was just started', async () => {
+    await started();
+    await addPod('p');
+    await rig.kubelet.restart('KILL');
+    rig.kubelet.faults.emptyLists = 1;
+    await restartPlugin();
+    await rig.allocatable(NAME, 4);
+    expect(offer.held()).to.deep.equal([...rig.kubelet.held(NAME)]);
   });
 
   it('does not ask while it offers nothing', async () => {
