@@ -30,8 +30,8 @@ export interface EmulationParts {
 }
 
 /**
- * The kernel's part in driver binding and SR-IOV: what a write to `bind`, `unbind`, `drivers_probe` or `sriov_numvfs`
- * does and with which errno it is refused (sysfs-bus-pci, as measured with an 82576). The folders follow.
+ * The kernel's part in driver binding and SR-IOV: what a write to `bind`, `unbind`, `drivers_probe`, `reset` or
+ * `sriov_numvfs` does and with which errno it is refused (sysfs-bus-pci, as measured with an 82576). The folders follow.
  */
 export class EmulatedKernel {
   readonly #parts: EmulationParts;
@@ -82,6 +82,19 @@ export class EmulatedKernel {
   async probe(address: string): Promise<void> {
     const device = this.#device(address);
     await this.#locked(device, () => this.#autoprobe(device));
+  }
+
+  /** `reset` of a function; whether a driver has it is not the kernel's concern. */
+  async reset(address: string, text: string): Promise<void> {
+    const device = this.#device(address);
+    await this.#locked(device, async () => {
+      const { faults, folders, hooks } = this.#parts;
+      if (!(await folders.has(device.fn.address, 'reset')))
+        throw new KernelRefusal('ENOENT', `${address} has no reset`);
+      if (text !== '1') throw new KernelRefusal('EINVAL', `${JSON.stringify(text)} is not 1`);
+      await faults.meet('reset', device.fn.address);
+      await hooks.onReset?.(device.fn);
+    });
   }
 
   /** `sriov_numvfs`, whose text is left to the writer: it may hold the next number already. */
@@ -138,9 +151,10 @@ export class EmulatedKernel {
   }
 
   async #addDevice(fn: SimulatedFunction, pf: SimulatedPf, attributes: Record<string, string>): Promise<Device> {
-    const { driver = 'igb', vfDriver = 'igbvf', numaNode = -1, groups = 'separate' } = pf;
+    const { driver = 'igb', vfDriver = 'igbvf', numaNode = -1, groups = 'separate', resetMethods } = pf;
     const iommuGroup = this.#groups.assign(fn, groups);
-    await this.#parts.folders.addFunction({ ...fn, iommuGroup, numaNode, attributes });
+    const resets = resetMethods === undefined ? {} : { reset: '', reset_method: resetMethods };
+    await this.#parts.folders.addFunction({ ...fn, iommuGroup, numaNode, attributes: { ...attributes, ...resets } });
     const home = fn.vf === undefined ? driver : vfDriver;
     const device: Device = { fn, home, driver: undefined, busy: Promise.resolve() };
     this.#devices.set(fn.address, device);

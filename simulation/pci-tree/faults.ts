@@ -2,7 +2,7 @@ import type { PciAddress } from '../../src/ports/pci-address.js';
 import { KernelRefusal } from './kernel-refusal.js';
 
 /** What the emulated kernel does that can be made to go wrong. */
-export type KernelOperation = 'bind' | 'unbind' | 'set-vf-count';
+export type KernelOperation = 'bind' | 'unbind' | 'reset' | 'set-vf-count';
 
 /** A fault waiting to happen once; a hanging operation goes on when it is released. */
 export interface PlannedFault {

@@ -39,6 +39,7 @@ export class KernelWrites {
     if (kind === 'drivers_probe') return this.#kernel.probe(value);
     if (kind === 'drivers') return this.#perDriver(owner, attribute, value);
     if (attribute === 'sriov_numvfs') return this.#setVfCount(owner, value);
+    if (attribute === 'reset') return this.#kernel.reset(owner, value);
     if (attribute !== 'driver_override') throw new KernelRefusal('EACCES', `${path} is not for writing`);
     await writeFile(file, text, { flag: 'r+' });
   }

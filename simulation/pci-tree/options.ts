@@ -23,6 +23,8 @@ export interface SimulatedPf {
   readonly groups?: Grouping;
   /** -1, unknown, unless told. */
   readonly numaNode?: number;
+  /** How its functions can be reset, as `reset_method` lists it (`flr bus`); unless told, they cannot. */
+  readonly resetMethods?: string;
 }
 
 /** A simulated function as hooks see it. */
@@ -38,6 +40,8 @@ export interface BindingHooks {
   /** Returns the netdevs that `net/` shows from now on; undefined for a driver that makes none. */
   onBind?(fn: SimulatedFunction, driver: string): Promise<readonly FunctionNetdev[] | undefined>;
   onUnbind?(fn: SimulatedFunction, driver: string): Promise<void>;
+  /** Only for writes past the file system: an ordinary file has nobody to tell. */
+  onReset?(fn: SimulatedFunction): Promise<void>;
 }
 
 /** A simulated tree to make. */

@@ -16,7 +16,7 @@ import { TreeFolders } from './tree-folders.js';
 /**
  * A simulated `/sys/bus/pci` in a temporary folder that reacts as the kernel's does: a program in this or any other
  * process writes to `bind`, `unbind`, `drivers_probe`, `driver_override` and `sriov_numvfs`, and links, folders and VFs
- * follow. Needs no rights. What it cannot do is refuse: a write through the file system returns at once and without an
+ * follow; `reset` takes what is written and keeps it. Needs no rights. What it cannot do is refuse: a write through the file system returns at once and without an
  * errno ({@link SimulatedPciTree.writer} has them).
  */
 export class SimulatedPciTree implements AsyncDisposable {
@@ -70,6 +70,11 @@ export class SimulatedPciTree implements AsyncDisposable {
   /** The driver that a function is reserved for by `driver_override`. */
   driverOverride(address: PciAddress): Promise<string | undefined> {
     return this.#folders.override(address);
+  }
+
+  /** True when somebody wrote `1` to the function's `reset` through the file system. */
+  async resetsAsked(address: PciAddress): Promise<boolean> {
+    return (await this.#folders.firstLine(address, 'reset')) === '1';
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -4,11 +4,11 @@ import type { NetNamespace } from '../../src/ports/links.js';
 import { parsePciAddress } from '../../src/ports/pci-address.js';
 import { skipBecause } from '../skip-because.js';
 import type { NetworkHarness, NetworkSuite } from './network-harness.js';
-import { failure, failureOf, inTime, linkNamed } from './network-harness.js';
+import { failure, inTime, linkNamed } from './network-harness.js';
 
 const noPf = 'no physical function here';
 
-/** What every implementation of `Namespaces` and `Links` does. */
+/** What every implementation of `Links` does. */
 export function describeLinksContract(suite: NetworkSuite): void {
   describe(`links of ${suite.name}`, () => {
     let harness: NetworkHarness;
@@ -24,48 +24,6 @@ export function describeLinksContract(suite: NetworkSuite): void {
     afterEach(async () => harness[Symbol.asyncDispose]());
 
     const client = async () => harness.namespaces.open(await harness.freshNamespace());
-
-    describe('opening a namespace', () => {
-      it('names it by device and inode, the same for every path and every time', async () => {
-        const path = await harness.freshNamespace();
-        using first = harness.namespaces.open(path);
-        using second = harness.namespaces.open(path);
-        using other = await client();
-        expect(first.id).to.match(/^\d+\/\d+$/);
-        expect(second.id).to.equal(first.id);
-        expect(other.id).to.not.equal(first.id);
-        expect(home.id).to.not.equal(first.id);
-      });
-
-      it('B16: refuses a path that leads nowhere, at once', async () => {
-        const error = await failureOf('not-found', () => harness.namespaces.open('/nowhere/netns'));
-        expect(error.message).to.include('/nowhere/netns');
-      });
-
-      it('refuses the home namespace, in words', async () => {
-        const error = await failureOf('invalid', () => harness.namespaces.open('/proc/self/ns/net'));
-        expect(error.message).to.include("host's own network namespace");
-      });
-
-      it('is independent of other openings of the same namespace', async () => {
-        const path = await harness.freshNamespace();
-        using kept = harness.namespaces.open(path);
-        harness.namespaces.open(path)[Symbol.dispose]();
-        expect((await linkNamed(kept, 'lo')).name).to.equal('lo');
-      });
-
-      it('B15: refuses every use after it is closed', async () => {
-        await harness.makeVfLink('vf0');
-        const { index } = await linkNamed(home, 'vf0');
-        const closed = await client();
-        closed[Symbol.dispose]();
-        closed[Symbol.dispose]();
-        await failure('refused', closed.links.find({ name: 'lo' }, inTime()));
-        await failure('refused', home.links.move(index, closed, 'nsm-1', inTime()));
-        await failureOf('refused', () => closed.addressing.readSetting('ipv4/ip_forward'));
-        expect((await linkNamed(home, 'vf0')).index).to.equal(index);
-      });
-    });
 
     describe('finding a link', () => {
       it('works by name, index and alternative name', async () => {

@@ -9,6 +9,8 @@ export interface NetworkHarness extends AsyncDisposable {
   readonly namespaces: Namespaces;
   /** A path that opens a new, empty network namespace, good until the harness is disposed. */
   freshNamespace(): Promise<string>;
+  /** Starts a client in a network namespace of its own, which ends with the harness at the latest. */
+  startClient(): Promise<NetworkClient>;
   /**
    * Makes a link (a name of at most 10 bytes) in the home namespace that behaves like a VF's netdev: down, MTU 1500, no addresses. `wire` is the
    * name of what it is connected to, also at home, or absent where the implementation has no such link.
@@ -18,6 +20,13 @@ export interface NetworkHarness extends AsyncDisposable {
   addAltName(index: number, altName: string): Promise<void>;
   /** A PF with at least two VFs in their initial state, and the PCI address behind a link at home; absent if none. */
   readonly physicalFunction?: { readonly index: number; readonly vfs: number; readonly address: PciAddress };
+}
+
+/** What lives in a network namespace: as long as it does, others see it there. */
+export interface NetworkClient {
+  /** Opens the namespace while the client lives. */
+  readonly path: string;
+  end(): Promise<void>;
 }
 
 /** How a contract suite is told what to test. */

@@ -74,7 +74,8 @@ export function pciBusContract(
 
     it('reports a function that is not there as not-found, by its address', async () => {
       const absent = parsePciAddress('fffe:ff:1f.7');
-      for (const asking of [subject.bus.facts(absent), subject.bus.virtualFunctions(absent)]) {
+      const { bus } = subject;
+      for (const asking of [bus.facts(absent), bus.virtualFunctions(absent), bus.reset(absent, never)]) {
         const failure = await failureOf(asking);
         expect(failure.kind).to.equal('not-found');
         expect(failure.message).to.contain(absent);
@@ -137,6 +138,41 @@ export function pciBusContract(
       expect((await subject.bus.facts(vf)).driver).to.equal(subject.userspaceDriver);
     });
 
+    it('says that each VF can be reset by itself, and says that of no PF', async () => {
+      expect((await subject.bus.facts(vf)).resettable).to.equal(true);
+      expect(await subject.bus.facts(subject.physicalFunction)).to.not.have.property('resettable');
+    });
+
+    it('resets a function that nobody has, which serves as before then', async () => {
+      const before = await subject.bus.facts(sibling);
+      await subject.bus.unbind(vf, never);
+      await subject.bus.reset(vf, never);
+      expect((await subject.bus.facts(vf)).driver).to.equal(undefined);
+      await subject.bus.bind(vf, subject.kernelDriver, never);
+      expect((await subject.bus.facts(vf)).driver).to.equal(subject.kernelDriver);
+      expect(await subject.bus.facts(sibling)).to.deep.equal(before);
+    });
+
+    it('resets no function that a driver has, and says which driver', async () => {
+      const before = await subject.bus.facts(vf);
+      const failure = await failureOf(subject.bus.reset(vf, never));
+      expect(failure.kind).to.equal('busy');
+      expect(failure.message).to.contain(subject.kernelDriver);
+      expect(await subject.bus.facts(vf)).to.deep.equal(before);
+    });
+
+    it('tells the members of an IOMMU group, each of which names that group', async () => {
+      const { iommuGroup = -1 } = await subject.bus.facts(vf);
+      const members = await subject.bus.groupMembers(iommuGroup);
+      expect(members).to.include(vf);
+      const facts = await Promise.all(members.map((member) => subject.bus.facts(member)));
+      expect(new Set(facts.map((fact) => fact.iommuGroup))).to.deep.equal(new Set([iommuGroup]));
+    });
+
+    it('tells no members of a group that is not there', async () => {
+      expect(await subject.bus.groupMembers(999_999)).to.deep.equal([]);
+    });
+
     it('names the module to load for a driver that is not registered, and changes nothing', async () => {
       const before = await subject.bus.facts(vf);
       const failure = await failureOf(subject.bus.bind(vf, 'no-such-driver', never));
@@ -150,6 +186,7 @@ export function pciBusContract(
       const attempts = [
         subject.bus.bind(subject.physicalFunction, subject.userspaceDriver, never),
         subject.bus.unbind(subject.physicalFunction, never),
+        subject.bus.reset(subject.physicalFunction, never),
       ];
       for (const attempt of attempts) expect((await failureOf(attempt)).kind).to.equal('refused');
       expect(await subject.bus.facts(subject.physicalFunction)).to.deep.equal(before);

@@ -19,7 +19,7 @@ async function createSubject(
   createWriter: (tree: SimulatedPciTree) => AttributeWriter & Disposable,
 ): Promise<PciBusSubject> {
   const tree = await SimulatedPciTree.create({
-    physicalFunctions: [{ address: '0000:01:00.0', totalVfs: 7, vfs: 7 }],
+    physicalFunctions: [{ address: '0000:01:00.0', totalVfs: 7, vfs: 7, resetMethods: 'flr bus' }],
     hooks: {
       onBind: async ({ vf }, driver) => (driver === 'vfio-pci' ? undefined : [{ name: `sim${vf ?? 'pf'}` }]),
     },

@@ -14,6 +14,10 @@ export async function simNetworkHarness(quirks: DriverQuirks): Promise<NetworkHa
   return {
     namespaces: node.namespaces,
     freshNamespace: async () => node.addNamespace(`/sim/ns/${paths++}`),
+    startClient: async () => {
+      const path = node.addNamespace(`/sim/ns/${paths++}`);
+      return { path, end: async () => node.killNamespace(path) };
+    },
     makeVfLink: async (name) => {
       node.others.addLink('home', name);
       return {};

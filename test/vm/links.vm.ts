@@ -2,11 +2,14 @@ import { expect } from 'chai';
 import { parseMac } from '../../src/ports/ip.js';
 import type { PciAddress } from '../../src/ports/pci-address.js';
 import { describeLinksContract } from '../contract/links.contract.js';
+import { describeNamespacesContract } from '../contract/namespaces.contract.js';
 import { failure, type NetworkHarness } from '../contract/network-harness.js';
 import { output, type Pod, startPod } from './commands.js';
 import { firstPf, inTime, RealNode, secondPf } from './real-node.js';
 
-describeLinksContract({ name: 'an 82576 and its VFs', create: createHarness });
+const suite = { name: 'an 82576 and its VFs', create: createHarness };
+describeNamespacesContract(suite);
+describeLinksContract(suite);
 
 describe('the PF of igbvf', () => {
   let node: RealNode;
@@ -70,6 +73,11 @@ async function createHarness(): Promise<NetworkHarness> {
       const pod = await startPod();
       pods.push(pod);
       return pod.path;
+    },
+    async startClient() {
+      const pod = await startPod();
+      pods.push(pod);
+      return { path: pod.path, end: pod.die };
     },
     async makeVfLink(name) {
       const vf = vfs[used.length];
