@@ -75,8 +75,9 @@ export function pciBusContract(
     it('reports a function that is not there as not-found, by its address', async () => {
       const absent = parsePciAddress('fffe:ff:1f.7');
       const { bus } = subject;
-      for (const asking of [bus.facts(absent), bus.virtualFunctions(absent), bus.reset(absent, never)]) {
-        const failure = await failureOf(asking);
+      const askings = [() => bus.facts(absent), () => bus.virtualFunctions(absent), () => bus.reset(absent, never)];
+      for (const ask of askings) {
+        const failure = await failureOf(ask());
         expect(failure.kind).to.equal('not-found');
         expect(failure.message).to.contain(absent);
       }
