@@ -9,9 +9,18 @@ import type { TokenId } from '../resourcepool/token-id.js';
 export function functionsFromPool(pool: ResourcePool, kernelDrivers: ReadonlyMap<PciAddress, string>): Functions {
   return {
     claim: (token, owner) => claim(pool, kernelDrivers, { token, owner: owner as Owner }),
-    release: (address, owner) => void pool.release(address, owner as Owner),
-    entered: (address, reason) => pool.quarantine(address, reason),
-    recovered: (address) => void pool.recover(address),
+    // A VF that the configuration no longer offers is brought home all the same; then nobody has it to give.
+    release: (address, owner) => {
+      if (pool.function(address) !== undefined) pool.release(address, owner as Owner);
+    },
+    adopt: ({ function: address, token, owner }) =>
+      void pool.adopt({ function: address, token, owner: owner as Owner, driver: 'kernel' }),
+    entered: (address, reason) => {
+      if (pool.function(address) !== undefined) pool.quarantine(address, reason);
+    },
+    recovered: (address) => {
+      if (pool.function(address) !== undefined) pool.recover(address);
+    },
   };
 }
 
@@ -32,5 +41,6 @@ function claim(
     throw new ForwarderError('unknown', `no VF driver is known for PF ${claimed.physicalFunction}`);
   }
   const { function: address, physicalFunction, vfIndex } = claimed;
-  return { function: address, physicalFunction, vfIndex, kernelDriver };
+  const tokenName = pool.token(token)?.name ?? '';
+  return { function: address, physicalFunction, vfIndex, kernelDriver, tokenName };
 }

@@ -8,12 +8,15 @@ import { monitorConnections } from '../forwarder/grpc/monitor.js';
 import { networkService } from '../forwarder/grpc/network-service.js';
 import { nextHopsOver } from '../forwarder/grpc/next-hops.js';
 import { Registration } from '../forwarder/grpc/registration.js';
+import { rememberedTokens } from '../forwarder/recovery/remembered-tokens.js';
 import { KernelNamespaces } from '../link/kernel-namespaces.js';
 import { SysfsPciBus } from '../pci/sysfs-pci-bus.js';
 import { SysfsProvisioning } from '../pci/sysfs-provisioning.js';
 import { WriteHelpers } from '../pci/write-helpers.js';
 import type { Clock } from '../ports/clock.js';
 import { toForwarderError } from '../ports/error.js';
+import type { Journal } from '../ports/journal.js';
+import type { JsonObject } from '../ports/json.js';
 import type { Log } from '../ports/log.js';
 import { ResourcePool } from '../resourcepool/resource-pool.js';
 import type { TokenId } from '../resourcepool/token-id.js';
@@ -73,6 +76,7 @@ async function start(parts: DaemonParts, teardown: Teardown, signal: AbortSignal
   const { settings, clock, log } = parts;
   const running = new AbortController();
   teardown.add('timers and streams', async () => running.abort());
+  const journal = forgetfulJournal();
   const node = await readNode(parts, teardown, signal);
   const identity = openIdentity(parts, running.signal);
 
@@ -84,13 +88,12 @@ async function start(parts: DaemonParts, teardown: Teardown, signal: AbortSignal
       devicePluginPath: settings.devicePluginPath,
       podResourcesPath: settings.podResourcesPath,
       pollInterval: settings.resourcePollTimeout,
+      remembered: rememberedTokens(journal),
     },
     signal,
   );
   teardown.add('device plugin', () => plugin[Symbol.asyncDispose]());
   log.info('phase: tokens restored', { kubelet: plugin.restoration.kubelet });
-  plugin.serve();
-  log.info('phase: device plugin started', { resources: node.pool.names() });
 
   const network = openNetwork(settings, { ...identity, clock, log }, teardown);
   const forwarder = createForwarder({
@@ -98,6 +101,7 @@ async function start(parts: DaemonParts, teardown: Teardown, signal: AbortSignal
     pci: node.pci,
     namespaces: node.namespaces,
     functions: functionsFromPool(node.pool, node.kernelDrivers),
+    journal,
     issuer: identity.issuer,
     ...network,
     clock,
@@ -109,6 +113,10 @@ async function start(parts: DaemonParts, teardown: Teardown, signal: AbortSignal
     forwarder.connections.stop();
     await Promise.race([forwarder.connections.closeAll(), rejection(deadline)]);
   });
+  const taken = await forwarder.takeOver(signal);
+  log.info('phase: former connections taken over', { connections: taken.length });
+  plugin.serve();
+  log.info('phase: device plugin started', { resources: node.pool.names() });
   await serve(parts, { forwarder, identity, manager: network.manager, running: running.signal, teardown }, signal);
 }
 
@@ -216,4 +224,16 @@ async function serve({ settings, clock, log }: DaemonParts, serving: Serving, si
   teardown.add('health', async () => health.set(false));
   await registration.start();
   log.info('phase: registered', { name: settings.name, networkServices: settings.networkServiceNames });
+}
+
+/** Keeps what is on record for this process only. */
+function forgetfulJournal(): Journal {
+  const records = new Map<string, JsonObject>();
+  const write: Journal['write'] = (changes) => {
+    for (const { key, value } of changes) {
+      if (value === undefined) records.delete(key);
+      else records.set(key, value);
+    }
+  };
+  return { records: () => records, write, note: write };
 }

@@ -1,6 +1,6 @@
 import { type Connection, State } from '../../apis/generated/connection.js';
 import type { NetworkServiceRequest } from '../../apis/generated/networkservice.js';
-import type { EntryId } from '../ledger/entry.js';
+import { Book } from '../ledger/book.js';
 import { Quarantine, type QuarantinedFunction } from '../ledger/quarantine.js';
 import { HeldNamespaces } from '../mechanism/held-namespaces.js';
 import { kernelInverses } from '../mechanism/kernel/inverses.js';
@@ -8,23 +8,27 @@ import type { World } from '../mechanism/kernel/world.js';
 import type { Clock } from '../ports/clock.js';
 import { ForwarderError } from '../ports/error.js';
 import type { TokenIssuer } from '../ports/identity.js';
+import type { Journal } from '../ports/journal.js';
 import type { Namespaces } from '../ports/links.js';
 import type { Log } from '../ports/log.js';
 import type { PciBus } from '../ports/pci-bus.js';
 import type { Caller } from './chain/call.js';
 import { ConnectionEvents } from './chain/connection-events.js';
+import { ConnectionRecords } from './chain/connection-records.js';
 import { Connections } from './chain/connections.js';
 import { chain } from './chain/element.js';
-import { enterPath, leavePath } from './chain/path.js';
-import { chooseMechanism } from './elements/choose-mechanism.js';
+import { enterPath, leavePath, underId } from './chain/path.js';
+import { chooseMechanism, inspectDelivered } from './elements/choose-mechanism.js';
 import { type Functions, releaseFunction } from './elements/claim-function.js';
 import { amendOnward, closeOnward, connectOnward, type NextHops } from './elements/connect-onward.js';
 import { deliverKernel } from './elements/deliver-kernel.js';
 import { deliverNoop } from './elements/deliver-noop.js';
 import { type Directory, discover } from './elements/discover.js';
 import { expire } from './elements/expire.js';
+import { regainFromCaller } from './elements/hold-namespace.js';
 import { leaveFormerHop } from './elements/leave-former-hop.js';
 import { updateToken, withTokens } from './elements/update-token.js';
+import { type TakenOver, takeOver } from './recovery/take-over.js';
 import { undoAttempt } from './undoing.js';
 
 /** All that the forwarder reaches the outside through. */
@@ -37,6 +41,8 @@ export interface ForwarderParts {
   readonly issuer: TokenIssuer;
   readonly directory: Directory;
   readonly nextHops: NextHops;
+  /** What a former process has left in it is taken over. */
+  readonly journal: Journal;
   readonly clock: Clock;
   readonly log: Log;
   readonly newId: () => string;
@@ -52,6 +58,8 @@ export interface Asked {
 
 /** The forwarder as its gRPC server sees it: plain messages in, plain messages out. */
 export interface Forwarder {
+  /** Takes over what a former process has left; to be called once, before anything else. */
+  takeOver(signal: AbortSignal): Promise<readonly TakenOver[]>;
   request(request: NetworkServiceRequest, asked: Asked): Promise<Connection>;
   close(connection: Connection, asked: Asked): Promise<void>;
   readonly connections: Connections;
@@ -71,19 +79,26 @@ export function createForwarder(parts: ForwarderParts): Forwarder {
     },
     clock,
   );
-  const quarantine = new Quarantine({ attempt, clock, log, signal, events: functions });
+  const book = new Book(parts.journal);
+  const records = new ConnectionRecords(parts.journal);
+  const quarantine = new Quarantine({ attempt, book }, { clock, log, signal, events: functions });
+  const deliveries = [deliverKernel(world, functions), deliverNoop];
   const events = new ConnectionEvents(log);
   const connections = new Connections({
     chain: chain([
       updateToken(issuer),
       expire(clock),
       leaveFormerHop,
-      chooseMechanism([deliverKernel(world, functions), deliverNoop]),
+      chooseMechanism(deliveries),
       discover(parts.directory, clock),
       connectOnward(nextHops, clock),
     ]),
-    undoing: { attempt, admit: (owed) => quarantine.admit(owed), nextId: entryIds() },
-    beforeClose: (held, close) => amendOnward(held, (known) => withCloseTokens(known, close, issuer)),
+    undoing: { attempt, book, admit: (owed) => quarantine.admit(owed) },
+    records,
+    beforeClose: async (held, close) => {
+      amendOnward(held, (known) => withCloseTokens(known, close, issuer));
+      if (close !== undefined) await regainFromCaller(world, held, close);
+    },
     events,
     clock,
     log,
@@ -92,10 +107,14 @@ export function createForwarder(parts: ForwarderParts): Forwarder {
     connections,
     events,
     quarantined: () => quarantine.report(),
+    takeOver: (abort) =>
+      takeOver({ book, records, connections, functions, inspect: inspectDelivered(deliveries), log }, abort),
     async request(request, asked) {
       if (request.connection === undefined) throw new ForwarderError('invalid', 'the request has no connection');
       const { connection, caller } = enterPath(request.connection, parts.name, parts.newId);
-      const answer = await connections.request({ connection, preferences: request.mechanismPreferences, ...asked });
+      const preferences = request.mechanismPreferences;
+      const known = underId(connection, connections.idFor({ connection, preferences }));
+      const answer = await connections.request({ connection: known, preferences, ...asked });
       return leavePath(answer, caller);
     },
     async close(message, asked) {
@@ -112,12 +131,6 @@ function withCloseTokens(
   issuer: TokenIssuer,
 ): Connection {
   return withTokens({ ...known, state: State.UP }, close?.caller ?? silentCaller, issuer);
-}
-
-/** Numbers for entries, one after the other over all connections. */
-function entryIds(): () => EntryId {
-  let last = 0;
-  return () => ++last as EntryId;
 }
 
 /** Nobody called: the connection ends by itself. */

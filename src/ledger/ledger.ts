@@ -1,6 +1,7 @@
 import { ForwarderError, toForwarderError } from '../ports/error.js';
 import type { JsonObject } from '../ports/json.js';
 import type { PciAddress } from '../ports/pci-address.js';
+import type { Book } from './book.js';
 import type { Entry, EntryId, Step } from './entry.js';
 
 /** A point in a ledger: what was recorded later is what an unwinding to it takes back. */
@@ -25,7 +26,7 @@ export type Attempt = (entry: Entry) => Promise<void>;
 
 /** What all ledgers of a process share. */
 export interface Undoing {
-  readonly nextId: () => EntryId;
+  readonly book: Book;
   readonly attempt: Attempt;
   /** Takes over what could not be undone. */
   readonly admit: (owed: Unwound['owed']) => void;
@@ -34,7 +35,8 @@ export interface Undoing {
 /**
  * What one connection has done to the world, oldest first.
  *
- * - A step is on record before its effect begins, so whatever happens in between, it is known.
+ * - A step is on record before its effect begins, so whatever happens in between, the end of the process included, it is
+ *   known. It goes off the record when it is undone, not when its undoing begins.
  * - A failed request unwinds to its mark; closing unwinds everything. There is no other clean-up code.
  * - Newest first; an inverse that fails does not stop the others, but older steps of the same VF wait for it.
  * - Undoing never replaces the error that caused it.
@@ -44,12 +46,15 @@ export class Ledger {
   /** VFs of which something is owed already: whatever older steps of theirs are still here wait as well. */
   readonly #waiting = new Set<PciAddress>();
   readonly #connection: string;
-  #entries: Entry[] = [];
-  #lastId = 0 as EntryId;
+  #entries: Entry[];
+  #lastId: EntryId;
 
-  constructor(connection: string, undoing: Undoing) {
+  /** @param entries - what a former process has recorded for this connection, oldest first */
+  constructor(connection: string, undoing: Undoing, entries: readonly Entry[] = []) {
     this.#connection = connection;
     this.#undoing = undoing;
+    this.#entries = [...entries];
+    this.#lastId = entries.at(-1)?.id ?? (0 as EntryId);
   }
 
   /** Oldest first. */
@@ -65,11 +70,14 @@ export class Ledger {
    * Records the step, then runs its effect. The entry stays whether the effect succeeds or fails.
    *
    * @returns what the effect returns
+   * @throws ForwarderError `exhausted` when the step cannot be recorded: nothing has happened then
    */
   async perform<T>(step: Step, effect: (id: EntryId) => Promise<T>): Promise<T> {
-    const id = this.#undoing.nextId();
+    const id = this.#undoing.book.nextId();
+    const entry: Entry = { ...step, id, connection: this.#connection, state: 'begun' };
+    this.#undoing.book.begin(entry);
     this.#lastId = id;
-    this.#entries.push({ ...step, id, connection: this.#connection, state: 'begun' });
+    this.#entries.push(entry);
     const result = await effect(id);
     this.#replace(id, (entry) => ({ ...entry, state: 'done' }));
     return result;
@@ -97,17 +105,23 @@ export class Ledger {
 
   /** Drops an entry whose effect is known not to have happened, such as a call that the peer refused. */
   forget(id: EntryId): void {
-    this.#take((entry) => entry.id === id);
+    for (const entry of this.#take((it) => it.id === id)) this.#undoing.book.erase(entry);
   }
 
   /** Forgets entries that an older one covers. To be called when a request has succeeded. */
   settle(): void {
     const ids = new Set(this.#entries.map((entry) => entry.id));
-    this.#entries = this.#entries.filter((entry) => entry.coveredBy === undefined || !ids.has(entry.coveredBy));
+    const settled = (entry: Entry) => entry.coveredBy !== undefined && ids.has(entry.coveredBy);
+    for (const entry of this.#take(settled)) this.#undoing.book.erase(entry);
   }
 
   #replace(id: EntryId, change: (entry: Entry) => Entry): void {
-    this.#entries = this.#entries.map((entry) => (entry.id === id ? change(entry) : entry));
+    this.#entries = this.#entries.map((entry) => {
+      if (entry.id !== id) return entry;
+      const changed = change(entry);
+      this.#undoing.book.change(changed);
+      return changed;
+    });
   }
 
   #take(wanted: (entry: Entry) => boolean): Entry[] {
@@ -117,7 +131,7 @@ export class Ledger {
   }
 
   async #undo(newestFirst: readonly Entry[]): Promise<Unwound> {
-    const unwound = await undoAll(newestFirst, this.#undoing.attempt, this.#waiting);
+    const unwound = await undoAll(newestFirst, this.#undoing, this.#waiting);
     for (const address of unwound.owed.keys()) {
       // With its last entry gone the VF is out of this ledger's hands: when it comes back some day, it is another story.
       if (this.#entries.some((entry) => entry.function === address)) this.#waiting.add(address);
@@ -129,30 +143,30 @@ export class Ledger {
 }
 
 /**
- * Undoes entries in the order given.
+ * Undoes entries in the order given; each goes off the record when it is undone, or when nobody owes it.
  *
  * @param waiting - VFs whose entries are not tried, because newer ones of theirs are still owed
  */
 export async function undoAll(
   newestFirst: readonly Entry[],
-  attempt: Attempt,
+  { attempt, book }: Pick<Undoing, 'attempt' | 'book'>,
   waiting: ReadonlySet<PciAddress> = new Set(),
 ): Promise<Unwound> {
   const failures: ForwarderError[] = [];
   const owed = new Map<PciAddress, Owed[]>();
   const together = new Set(newestFirst.map((entry) => entry.id));
   const owe = (address: PciAddress, it: Owed) => owed.set(address, [...(owed.get(address) ?? []), it]);
+  const undo = async (entry: Entry) => {
+    const failure = await outcome(entry, attempt);
+    if (failure !== undefined) failures.push(failure);
+    if (failure === undefined || entry.function === undefined) book.erase(entry);
+    else owe(entry.function, { entry, failure });
+  };
   for (const entry of newestFirst) {
     const { function: address, coveredBy } = entry;
     if (coveredBy !== undefined && together.has(coveredBy)) continue;
-    if (address !== undefined && (owed.has(address) || waiting.has(address))) {
-      owe(address, { entry });
-      continue;
-    }
-    const failure = await outcome(entry, attempt);
-    if (failure === undefined) continue;
-    failures.push(failure);
-    if (address !== undefined) owe(address, { entry, failure });
+    if (address !== undefined && (owed.has(address) || waiting.has(address))) owe(address, { entry });
+    else await undo(entry);
   }
   return { failures, owed };
 }

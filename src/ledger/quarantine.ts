@@ -2,7 +2,7 @@ import type { Clock } from '../ports/clock.js';
 import type { Log } from '../ports/log.js';
 import type { PciAddress } from '../ports/pci-address.js';
 import type { Entry } from './entry.js';
-import { type Attempt, type Owed, undoAll } from './ledger.js';
+import { type Owed, type Undoing, undoAll } from './ledger.js';
 
 /** A VF that could not be taken back completely, for reports. */
 export interface QuarantinedFunction {
@@ -36,15 +36,18 @@ const longestPauseMs = 60_000;
  * VF leaves only when the step that frees it is undone too, so never while a connection still has it.
  */
 export class Quarantine {
-  readonly #attempt: Attempt;
+  readonly #undoing: Pick<Undoing, 'attempt' | 'book'>;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #events: QuarantineEvents;
   readonly #signal: AbortSignal;
   readonly #cases = new Map<PciAddress, Case>();
 
-  constructor(parts: { attempt: Attempt; clock: Clock; log: Log; events: QuarantineEvents; signal: AbortSignal }) {
-    this.#attempt = parts.attempt;
+  constructor(
+    undoing: Pick<Undoing, 'attempt' | 'book'>,
+    parts: { clock: Clock; log: Log; events: QuarantineEvents; signal: AbortSignal },
+  ) {
+    this.#undoing = undoing;
     this.#clock = parts.clock;
     this.#log = parts.log;
     this.#events = parts.events;
@@ -91,7 +94,7 @@ export class Quarantine {
 
   async #tryOnce(address: PciAddress, it: Case): Promise<boolean> {
     const tried = it.owed;
-    const { owed, failures } = await undoAll(tried, this.#attempt);
+    const { owed, failures } = await undoAll(tried, this.#undoing);
     const left = (owed.get(address) ?? []).map((step) => step.entry);
     it.attempts += 1;
     it.owed = [...left, ...it.owed.slice(tried.length)];

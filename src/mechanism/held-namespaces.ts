@@ -49,6 +49,10 @@ export class HeldNamespaces {
     return namespace;
   }
 
+  isHolder(id: NamespaceId, holder: string): boolean {
+    return this.#held.get(id)?.holders.has(holder) ?? false;
+  }
+
   /** How many connections hold it. */
   holders(id: NamespaceId): number {
     return this.#held.get(id)?.holders.size ?? 0;

@@ -115,13 +115,13 @@ describe('a refresh', () => {
     expect(inNamespace(world)).to.equal(before);
   });
 
-  it('finds the netdev that the client has renamed, and does not rename it back', async () => {
+  it('finds the netdev that somebody has renamed, and gives it the name that was asked for', async () => {
     const { world, wish, untouched } = await oneClient();
     const answer = await world.connect(wish);
     world.node.others.changeLink('/sim/ns/client', 'nsm-1', { name: 'mine' });
     world.endpoint.context = { ipContext: addresses('10.0.0.9/32', '10.0.0.2/32') };
     const again = await world.refresh(answer, wish);
-    expect(inNamespace(world)).to.match(/^ {2}mine of 0000:01:10\.0 .*\n {4}address 10\.0\.0\.9\/32\n/);
+    expect(inNamespace(world)).to.match(/^ {2}nsm-1 of 0000:01:10\.0 .*\n {4}address 10\.0\.0\.9\/32\n/);
     await world.close(again, wish);
     expect(world.state()).to.equal(untouched);
   });

@@ -13,6 +13,7 @@ import type { Log } from '../../src/ports/log.js';
 import { parsePciAddress } from '../../src/ports/pci-address.js';
 import { ResourcePool } from '../../src/resourcepool/resource-pool.js';
 import type { TokenId } from '../../src/resourcepool/token-id.js';
+import { memoryJournal } from '../ledger/memory-journal.js';
 import { CallGate } from '../sim/call-gate.js';
 import { SimClock } from '../sim/clock.js';
 import { SimNode } from '../sim/node.js';
@@ -110,6 +111,7 @@ export class SimulatedForwarder {
       namespaces: node.namespaces,
       functions: functionsFromPool(pool, new Map(parts.drivers)),
       issuer: issuer(this.clock),
+      journal: memoryJournal(),
       directory: this.endpoint.directory,
       nextHops: this.endpoint.nextHops,
       clock: this.clock,

@@ -1,9 +1,11 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import type { Entry, EntryId } from '../../src/ledger/entry.js';
+import { Book } from '../../src/ledger/book.js';
+import type { Entry } from '../../src/ledger/entry.js';
 import { Ledger, type Unwound } from '../../src/ledger/ledger.js';
 import { ForwarderError } from '../../src/ports/error.js';
 import { parsePciAddress } from '../../src/ports/pci-address.js';
+import { memoryJournal } from './memory-journal.js';
 
 const vf = parsePciAddress('0000:01:10.0');
 const otherVf = parsePciAddress('0000:01:10.2');
@@ -12,9 +14,9 @@ const otherVf = parsePciAddress('0000:01:10.2');
 function recordingLedger(broken: ReadonlySet<string> = new Set()) {
   const undone: string[] = [];
   const admitted: Unwound['owed'][] = [];
-  let lastId = 0;
+  const journal = memoryJournal();
   const ledger = new Ledger('connection', {
-    nextId: () => ++lastId as EntryId,
+    book: new Book(journal),
     attempt: async (entry: Entry) => {
       if (broken.has(entry.kind)) throw new ForwarderError('busy', 'held by somebody');
       undone.push(entry.kind);
@@ -23,7 +25,7 @@ function recordingLedger(broken: ReadonlySet<string> = new Set()) {
   });
   const step = (kind: string, more: Partial<Entry> = {}) =>
     ledger.perform({ kind, args: {}, ...more }, (id) => Promise.resolve(id));
-  return { ledger, step, undone, admitted };
+  return { ledger, step, undone, admitted, journal };
 }
 
 describe('Ledger', () => {

@@ -1,5 +1,6 @@
 import { undoAttempt } from '../../src/forwarder/undoing.js';
-import type { Entry, EntryId } from '../../src/ledger/entry.js';
+import { Book } from '../../src/ledger/book.js';
+import type { Entry } from '../../src/ledger/entry.js';
 import { Ledger } from '../../src/ledger/ledger.js';
 import { HeldNamespaces } from '../../src/mechanism/held-namespaces.js';
 import type { Work } from '../../src/mechanism/kernel/configure-ip.js';
@@ -10,6 +11,7 @@ import { ForwarderError } from '../../src/ports/error.js';
 import { parseMac } from '../../src/ports/ip.js';
 import type { NetNamespace } from '../../src/ports/links.js';
 import type { PciAddress } from '../../src/ports/pci-address.js';
+import { memoryJournal } from '../ledger/memory-journal.js';
 import { type Pod, startPod } from './commands.js';
 import { inTime, type RealNode } from './real-node.js';
 
@@ -39,9 +41,8 @@ export class DeliveryBench implements AsyncDisposable {
     this.pod = pod;
     this.world = { pci: node.pci, namespaces: node.namespaces, held: new HeldNamespaces(), clock: node.clock };
     this.namespace = this.world.held.hold(node.namespaces.open(pod.path), holder);
-    let last = 0;
     this.ledger = new Ledger(holder, {
-      nextId: () => ++last as EntryId,
+      book: new Book(memoryJournal()),
       attempt: undoAttempt(kernelInverses(this.world), node.clock),
       admit: (owed) => this.owed.push(...[...owed.values()].flat().map(({ entry }) => entry)),
     });

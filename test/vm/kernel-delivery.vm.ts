@@ -77,7 +77,7 @@ describe('delivering a netdev of igbvf', () => {
     await using bench = await DeliveryBench.start(node);
     const { index } = await node.netdevOf(vf);
     const { delivered } = await deliver(bench, vf, { vlan: 100 });
-    expect(delivered.identity.index).to.equal(index);
+    expect(delivered.netdev.index).to.equal(index);
     expect((await node.stateOf(vf)).settings.vlan).to.equal(100);
     await bench.unwind();
     expect(await node.stateOf(vf)).to.deep.equal(before);

@@ -1,13 +1,16 @@
 import { type Connection, type Mechanism, State } from '../../../apis/generated/connection.js';
+import type { Entry } from '../../ledger/entry.js';
 import { Ledger, type Mark, type Undoing, type Unwound } from '../../ledger/ledger.js';
 import type { Clock } from '../../ports/clock.js';
 import { ForwarderError, toForwarderError } from '../../ports/error.js';
 import type { Log } from '../../ports/log.js';
 import type { Caller } from './call.js';
+import { clientKey } from './client-key.js';
 import type { ConnectionEvents } from './connection-events.js';
+import type { ConnectionRecord, ConnectionRecords } from './connection-records.js';
 import type { Next } from './element.js';
 import { Expiry } from './expiry.js';
-import { type HeldConnection, Memory } from './held-connection.js';
+import { HeldConnection, Memory } from './held-connection.js';
 import { Queues } from './queues.js';
 
 /** A Request at the door: the connection has our own id and index already. */
@@ -29,11 +32,12 @@ export interface ConnectionReport {
 interface Parts {
   readonly chain: Next;
   readonly undoing: Undoing;
+  readonly records: ConnectionRecords;
   readonly events: ConnectionEvents;
   readonly clock: Clock;
   readonly log: Log;
-  /** Runs on the held connection before it is closed, with the Close message where there is one. */
-  readonly beforeClose: (held: HeldConnection, close: Arrival | undefined) => void;
+  /** Runs on the held connection before it is closed, with the message that asks for it where there is one. */
+  readonly beforeClose: (held: HeldConnection, close: Arrival | undefined) => Promise<void>;
 }
 
 /**
@@ -55,6 +59,44 @@ export class Connections {
     this.#expiry = new Expiry(parts.clock);
   }
 
+  /**
+   * The id under which a Request's connection is known here: its own, else that of the connection whose client and token
+   * it names. Ids on the way change when components restart; these two do not (nsm-wire 9.5).
+   */
+  idFor({ connection, preferences }: Pick<Arrival, 'connection' | 'preferences'>): string {
+    if (this.#held.has(connection.id)) return connection.id;
+    const key = clientKey(connection, preferences);
+    if (key === undefined) return connection.id;
+    const known = [...this.#held.values()].find(
+      ({ established }) => established !== undefined && clientKey(established.connection) === key,
+    );
+    return known?.id ?? connection.id;
+  }
+
+  /**
+   * Takes over what a former process has left of a connection. With a record it lives on until its token ends; without
+   * one it is there only to be closed.
+   */
+  adopt(id: string, entries: readonly Entry[], record: ConnectionRecord | undefined): HeldConnection {
+    const held = new HeldConnection(id, {
+      ledger: new Ledger(id, this.#parts.undoing, entries),
+      records: this.#parts.records,
+      ...(record && { memory: new Memory(record.memory), established: record.established }),
+    });
+    this.#held.set(id, held);
+    if (held.expires !== undefined) this.#armExpiry(held, held.expires);
+    return held;
+  }
+
+  /**
+   * Closes a connection for which nobody asked.
+   *
+   * @throws ForwarderError what could not be undone; the connection is gone all the same
+   */
+  async end(id: string): Promise<void> {
+    await this.#queues.run(id, () => this.#close(id, undefined));
+  }
+
   /** @returns the answer with our own id and index */
   async request(arrival: Arrival): Promise<Connection> {
     const { id } = arrival.connection;
@@ -73,9 +115,7 @@ export class Connections {
 
   /** Closes every connection, as an orderly end does that leaves nothing to a successor. */
   async closeAll(): Promise<void> {
-    await Promise.allSettled(
-      [...this.#held.keys()].map((id) => this.#queues.run(id, () => this.#close(id, undefined))),
-    );
+    await Promise.allSettled([...this.#held.keys()].map((id) => this.end(id)));
   }
 
   /** Stops all expiry timers; connections stay as they are. */
@@ -85,13 +125,13 @@ export class Connections {
 
   /** Established connections, with our own id and index. */
   established(): Connection[] {
-    return [...this.#held.values()].flatMap((held) => held.established ?? []);
+    return [...this.#held.values()].flatMap((held) => held.established?.connection ?? []);
   }
 
   report(): readonly ConnectionReport[] {
     return [...this.#held.values()].map((held) => ({
       id: held.id,
-      networkService: held.established?.networkService ?? '',
+      networkService: held.established?.connection.networkService ?? '',
       holds: held.ledger.entries().map((entry) => entry.kind),
     }));
   }
@@ -99,8 +139,7 @@ export class Connections {
   async #request(arrival: Arrival): Promise<Connection> {
     const { id, state } = arrival.connection;
     if (state === State.RESELECT_REQUESTED) await this.#close(id, arrival).catch(() => undefined);
-    const held = this.#held.get(id) ?? { id, ledger: new Ledger(id, this.#parts.undoing), memory: new Memory() };
-    this.#held.set(id, held);
+    const held = this.#held.get(id) ?? this.adopt(id, [], undefined);
     const mark = held.ledger.mark();
     const { expires } = held;
     const before = held.memory.snapshot();
@@ -117,12 +156,10 @@ export class Connections {
   }
 
   #succeeded(held: HeldConnection, answer: Connection): Connection {
-    held.ledger.settle();
     const established = { ...answer, state: State.UP };
-    held.established = established;
-    held.lost = false;
+    held.establish(established);
     if (held.expires !== undefined) this.#armExpiry(held, held.expires);
-    this.#parts.events.publish({ type: 'update', connection: established });
+    this.#publish(established, State.UP);
     return established;
   }
 
@@ -133,7 +170,7 @@ export class Connections {
   async #failed(held: HeldConnection, mark: Mark, error: ForwarderError): Promise<ForwarderError> {
     const unwound = await this.#takeBack(held, mark);
     if (held.established === undefined || held.lost) this.#drop(held);
-    else this.#parts.events.publish({ type: 'update', connection: { ...held.established, state: State.DOWN } });
+    else this.#publish(held.established.connection, State.DOWN);
     if (unwound.failures.length === 0) return error;
     return new ForwarderError(error.kind, error.message, {
       cause: error,
@@ -146,7 +183,7 @@ export class Connections {
   async #takeBack(held: HeldConnection, mark: Mark): Promise<Unwound> {
     const first = await held.ledger.unwind(held.lost ? undefined : mark);
     if (first.owed.size === 0 || held.lost) return first;
-    held.lost = true;
+    held.giveUp();
     const rest = await held.ledger.unwind();
     return { failures: [...first.failures, ...rest.failures], owed: new Map([...rest.owed, ...first.owed]) };
   }
@@ -167,8 +204,9 @@ export class Connections {
   async #close(id: string, arrival: Arrival | undefined): Promise<void> {
     const held = this.#held.get(id);
     if (held === undefined) return;
+    held.giveUp();
     try {
-      this.#parts.beforeClose(held, arrival);
+      await this.#parts.beforeClose(held, arrival);
     } catch (error) {
       this.#parts.log.warn('closing with what is known', { connection: id, error: String(error) });
     }
@@ -180,7 +218,12 @@ export class Connections {
   #drop(held: HeldConnection): void {
     this.#expiry.disarm(held.id);
     this.#held.delete(held.id);
-    if (held.established !== undefined) this.#parts.events.publish({ type: 'delete', connection: held.established });
+    if (held.established === undefined) return;
+    this.#parts.events.publish({ type: 'delete', connection: held.established.connection });
+  }
+
+  #publish(connection: Connection, state: State): void {
+    this.#parts.events.publish({ type: 'update', connection: { ...connection, state } });
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Connection } from '../../../apis/generated/connection.js';
 import type { Ledger } from '../../ledger/ledger.js';
+import type { ConnectionRecords } from './connection-records.js';
 
 /** A typed place in a connection's memory. */
 export interface MemoryKey<T> {
@@ -7,13 +8,21 @@ export interface MemoryKey<T> {
   readonly __type?: T;
 }
 
+/** @param name - under which it is on record: once chosen it stays */
 export function memoryKey<T>(name: string): MemoryKey<T> {
   return { name };
 }
 
-/** What elements remember of one connection between its Requests. A failed Request leaves it as it was. */
+/**
+ * What elements remember of one connection between its Requests: plain data only, a later process reads it. A failed
+ * Request leaves it as it was. What the ledger says already has no place here.
+ */
 export class Memory {
-  #values: ReadonlyMap<string, unknown> = new Map();
+  #values: ReadonlyMap<string, unknown>;
+
+  constructor(values: ReadonlyMap<string, unknown> = new Map()) {
+    this.#values = values;
+  }
 
   get<T>(key: MemoryKey<T>): T | undefined {
     return this.#values.get(key.name) as T | undefined;
@@ -38,15 +47,71 @@ export class Memory {
   }
 }
 
+/** What a connection is once a Request has succeeded. */
+export interface Established {
+  /** The last good answer, with our own id and index. */
+  readonly connection: Connection;
+  /** When it is closed for want of a refresh, milliseconds since the epoch. */
+  readonly expires?: number;
+}
+
 /** One connection as this forwarder holds it. */
-export interface HeldConnection {
+export class HeldConnection {
   readonly id: string;
   readonly ledger: Ledger;
   readonly memory: Memory;
-  /** The last good answer, with our own id and index; absent until the first Request has succeeded. */
-  established?: Connection;
-  /** Set by an element that had to give up what was established: if its Request fails, nothing of it is left. */
-  lost?: boolean;
-  /** When it is closed for want of a refresh, milliseconds since the epoch. */
+  readonly #records: ConnectionRecords;
+  #established: Established | undefined;
+  #lost = false;
+  /** When it shall be closed for want of a refresh, if the Request that is running succeeds; ms since the epoch. */
   expires?: number;
+
+  constructor(
+    id: string,
+    parts: {
+      readonly ledger: Ledger;
+      readonly records: ConnectionRecords;
+      readonly memory?: Memory;
+      /** What a former process has left; absent for a new connection. */
+      readonly established?: Established;
+    },
+  ) {
+    this.id = id;
+    this.ledger = parts.ledger;
+    this.memory = parts.memory ?? new Memory();
+    this.#records = parts.records;
+    this.#established = parts.established;
+    if (parts.established?.expires !== undefined) this.expires = parts.established.expires;
+  }
+
+  /** Absent until the first Request has succeeded. */
+  get established(): Established | undefined {
+    return this.#established;
+  }
+
+  /** True when what was established is being given up: if the running Request fails, nothing of it is left. */
+  get lost(): boolean {
+    return this.#lost;
+  }
+
+  /**
+   * A Request has succeeded: from now on a later process takes the connection over.
+   *
+   * @throws ForwarderError `exhausted` when a new connection cannot be recorded. A known one goes on, and its record
+   *   follows as soon as it can be written
+   */
+  establish(connection: Connection): void {
+    const established = { connection, ...(this.expires !== undefined && { expires: this.expires }) };
+    const first = this.#established === undefined || this.#lost;
+    this.#records.put(this.id, { established, memory: this.memory.snapshot() }, first);
+    this.ledger.settle();
+    this.#established = established;
+    this.#lost = false;
+  }
+
+  /** To be called before anything of what was established is given up: should the process end now, all of it goes. */
+  giveUp(): void {
+    this.#lost = true;
+    this.#records.erase(this.id);
+  }
 }

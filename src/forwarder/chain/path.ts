@@ -53,6 +53,12 @@ export function enterPath(
   return { connection: at(connection, changed, index + 1), caller: { id: connection.id, index } };
 }
 
+/** The connection with another id in our own segment. */
+export function underId(connection: Connection, id: string): Connection {
+  if (connection.id === id) return connection;
+  return { ...withSegment(connection, connection.path?.index ?? 0, { id }), id };
+}
+
 /** The answer as the caller expects it: with its own id and index, and the path as far as it goes. */
 export function leavePath(connection: Connection, caller: CallerPlace | undefined): Connection {
   if (caller === undefined || connection.path === undefined) return connection;

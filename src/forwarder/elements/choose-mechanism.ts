@@ -1,15 +1,21 @@
 import type { Connection, Mechanism } from '../../../apis/generated/connection.js';
+import type { Finding } from '../../mechanism/finding.js';
 import { ForwarderError, toForwarderError } from '../../ports/error.js';
 import type { Call } from '../chain/call.js';
 import type { Element, Next } from '../chain/element.js';
-import { memoryKey } from '../chain/held-connection.js';
+import { type HeldConnection, memoryKey } from '../chain/held-connection.js';
 import { withSegment } from '../chain/path.js';
 
 /** One way to serve a client. It answers with `connection.mechanism` as the client shall have it. */
 export interface Delivery extends Element {
   /** Mechanism types that it serves, the usual spelling first. */
   readonly types: readonly string[];
+  /** Compares what was delivered with reality; undefined when all is as it should be. It changes nothing. */
+  readonly inspect: Inspect;
 }
+
+/** See {@link Delivery.inspect}. */
+export type Inspect = (held: HeldConnection, signal: AbortSignal) => Promise<Finding | undefined>;
 
 const chosenType = memoryKey<string>('mechanism type');
 
@@ -31,6 +37,16 @@ export function chooseMechanism(deliveries: readonly Delivery[]): Element {
       if (candidates.length === 0) throw unsupported(offered, deliveries);
       return tryInOrder(call, candidates, next);
     },
+  };
+}
+
+/** Inspects a connection as the delivery does that serves it. */
+export function inspectDelivered(deliveries: readonly Delivery[]): Inspect {
+  return async (held, signal) => {
+    const type = held.memory.get(chosenType);
+    const delivery = deliveries.find(({ types }) => types.some((it) => it === type));
+    if (delivery !== undefined) return delivery.inspect(held, signal);
+    return { kind: 'gone', reason: `it was served by ${type ?? 'nothing'}, which this forwarder does not know` };
   };
 }
 
@@ -67,7 +83,7 @@ async function changeType({ held, log }: Call, delivery: Delivery): Promise<void
   const type = delivery.types[0] ?? delivery.name;
   if (before !== undefined && before !== type) {
     log.info('mechanism changes', { from: before, to: type });
-    held.lost = true;
+    held.giveUp();
     await held.ledger.unwind();
     held.memory.restore(new Map());
   }

@@ -1,10 +1,9 @@
-import type { Inverse } from '../../ledger/entry.js';
+import type { Entry, Inverse } from '../../ledger/entry.js';
 import type { QuarantineEvents } from '../../ledger/quarantine.js';
 import { ForwarderError } from '../../ports/error.js';
 import type { PciAddress } from '../../ports/pci-address.js';
 import type { TokenId } from '../../resourcepool/token-id.js';
 import type { Call } from '../chain/call.js';
-import { memoryKey } from '../chain/held-connection.js';
 
 /** A VF given to a connection. */
 export interface Assignment {
@@ -13,39 +12,61 @@ export interface Assignment {
   readonly vfIndex: number;
   /** The driver that makes this VF's netdev. */
   readonly kernelDriver: string;
+  /** The name under which the token was offered. */
+  readonly tokenName: string;
+}
+
+/** A claim as it is on record. */
+export interface RecordedClaim extends Assignment {
+  readonly token: TokenId;
+  readonly owner: string;
 }
 
 /** Who gives VFs out, and keeps those back that could not be taken home. */
 export interface Functions extends QuarantineEvents {
   /** @throws ForwarderError `not-found`, `refused`, `exhausted`, `busy` (see ResourcePool.claim) */
   claim(token: TokenId, owner: string): Assignment;
+  /**
+   * The same for the very VF that a former process has claimed, before anything else is given out.
+   *
+   * @throws ForwarderError when the pool cannot have it so any more (see ResourcePool.adopt)
+   */
+  adopt(claim: RecordedClaim): void;
   /** Releasing what the owner does not hold does nothing. */
   release(address: PciAddress, owner: string): void;
 }
 
-const assignmentKey = memoryKey<{ readonly token: TokenId; readonly assignment: Assignment }>('assignment');
-
 /** The connection's VF; claimed the first time, the same ever after. */
 export async function claimFunction(functions: Functions, token: TokenId, { held, log }: Call): Promise<Assignment> {
-  const known = held.memory.get(assignmentKey);
+  const entry = held.ledger.find('function-claimed');
+  const known = entry && recordedClaim(entry);
   if (known !== undefined) {
-    if (known.token === token) return known.assignment;
+    if (known.token === token) return known;
     throw new ForwarderError(
       'invalid',
-      `the connection holds ${known.assignment.function} for token ${known.token}: a refresh cannot change it to ${token}`,
+      `the connection holds ${known.function} for token ${known.token}: a refresh cannot change it to ${token}`,
     );
   }
   const assignment = functions.claim(token, held.id);
-  const step = {
-    kind: 'function-claimed',
-    args: { owner: held.id, token },
-    function: assignment.function,
-    frees: true,
-  } as const;
-  await held.ledger.perform(step, () => Promise.resolve());
-  held.memory.set(assignmentKey, { token, assignment });
-  log.debug('VF claimed', { function: assignment.function });
+  const { function: address, ...rest } = assignment;
+  const args = { owner: held.id, token, ...rest };
+  try {
+    await held.ledger.perform(
+      { kind: 'function-claimed', args, function: address, frees: true },
+      async () => undefined,
+    );
+  } catch (error) {
+    functions.release(address, held.id); // not on record, so nobody else would
+    throw error;
+  }
+  log.debug('VF claimed', { function: address });
   return assignment;
+}
+
+/** What a claim's entry says; undefined for entries of another kind. */
+export function recordedClaim({ kind, function: address, args }: Entry): RecordedClaim | undefined {
+  if (kind !== 'function-claimed' || address === undefined) return undefined;
+  return { ...(args as unknown as Omit<RecordedClaim, 'function'>), function: address };
 }
 
 /** Gives the VF back. */

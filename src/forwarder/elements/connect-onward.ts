@@ -5,7 +5,7 @@ import type { Clock } from '../../ports/clock.js';
 import { ForwarderError, toForwarderError } from '../../ports/error.js';
 import type { Call } from '../chain/call.js';
 import type { Element } from '../chain/element.js';
-import { type HeldConnection, memoryKey } from '../chain/held-connection.js';
+import type { HeldConnection } from '../chain/held-connection.js';
 import { type Candidate, candidatesKey } from './discover.js';
 
 /** Calls to the components that a request goes to from here. */
@@ -28,14 +28,6 @@ const usualCallMs = 15_000;
 
 /** How long a next hop may take to take a Close. */
 export const closeMs = 5_000;
-
-interface Onward {
-  readonly candidate: Candidate;
-  /** What the next hop agreed to, in its own words. */
-  readonly mechanism: Mechanism | undefined;
-}
-
-const onwardKey = memoryKey<Onward>('onward');
 
 /**
  * Asks the next hop, over NOOP: the client's mechanism is this node's business. Candidates are tried in order; whatever
@@ -75,16 +67,15 @@ interface Hops {
 }
 
 async function ask(hops: Hops, candidate: Candidate, call: Call): Promise<Connection> {
-  const { ledger, memory } = call.held;
-  const known = memory.get(onwardKey);
-  const request = onwardRequest(call.connection, candidate, known);
+  const { ledger } = call.held;
   const entry = ledger.find('onward');
-  if (known === undefined || entry === undefined || !isSameHop(known.candidate, candidate)) {
+  // What the next hop agreed to, in its own words.
+  const request = onwardRequest(call.connection, candidate, entry && onwardConnection(entry).mechanism);
+  if (entry === undefined || !isSameHop(onwardCandidate(entry), candidate)) {
     return askAnew(hops, { candidate, request }, call);
   }
   const answer = await answerOf(hops, candidate, request);
   ledger.amend(entry.id, onwardArgs(candidate, answer));
-  memory.set(onwardKey, { candidate, mechanism: answer.mechanism });
   return answer;
 }
 
@@ -98,13 +89,12 @@ async function askAnew(
   { candidate, request }: { candidate: Candidate; request: NetworkServiceRequest },
   call: Call,
 ): Promise<Connection> {
-  const { ledger, memory } = call.held;
+  const { ledger } = call.held;
   const sent = request.connection ?? call.connection;
   return ledger.perform({ kind: 'onward', args: onwardArgs(candidate, sent) }, async (id) => {
     try {
       const answer = await answerOf(hops, candidate, request);
       ledger.amend(id, onwardArgs(candidate, answer));
-      memory.set(onwardKey, { candidate, mechanism: answer.mechanism });
       return answer;
     } catch (thrown) {
       const error = toForwarderError(thrown);
@@ -137,13 +127,17 @@ async function answerOf(
   return { ...answer, id, path: { ...answer.path, index } };
 }
 
-function onwardRequest(connection: Connection, candidate: Candidate, known: Onward | undefined): NetworkServiceRequest {
+function onwardRequest(
+  connection: Connection,
+  candidate: Candidate,
+  agreed: Mechanism | undefined,
+): NetworkServiceRequest {
   const cls = /^(unix|inode):/.test(candidate.url) ? 'LOCAL' : 'REMOTE';
   return {
     connection: {
       ...connection,
       networkServiceEndpointName: candidate.endpoint,
-      mechanism: known?.mechanism,
+      mechanism: agreed,
     },
     mechanismPreferences: [{ cls, type: 'NOOP', parameters: {} }],
   };
@@ -151,7 +145,13 @@ function onwardRequest(connection: Connection, candidate: Candidate, known: Onwa
 
 /** Plain data with all that a Close needs, fields that we do not know included. */
 function onwardArgs(candidate: Candidate, connection: Connection) {
-  return { url: candidate.url, connection: Buffer.from(Connection.encode(connection).finish()).toString('base64') };
+  const encoded = Buffer.from(Connection.encode(connection).finish()).toString('base64');
+  return { url: candidate.url, endpoint: candidate.endpoint, connection: encoded };
+}
+
+/** The endpoint that an onward entry leads to. */
+export function onwardCandidate({ args }: Entry): Candidate {
+  return { endpoint: String(args['endpoint']), url: String(args['url']) };
 }
 
 function onwardConnection(entry: Entry): Connection {
@@ -169,6 +169,5 @@ export function amendOnward(held: HeldConnection, change: (connection: Connectio
   const entry = held.ledger.find('onward');
   if (entry === undefined) return;
   const changed = change(onwardConnection(entry));
-  const url = String(entry.args['url']);
-  held.ledger.amend(entry.id, onwardArgs({ endpoint: changed.networkServiceEndpointName, url }, changed));
+  held.ledger.amend(entry.id, onwardArgs(onwardCandidate(entry), changed));
 }

@@ -1,5 +1,7 @@
 import type { Connection } from '../../../apis/generated/connection.js';
-import { type DeliveredNetdev, deliverNetdev } from '../../mechanism/kernel/deliver-netdev.js';
+import { deliverNetdev } from '../../mechanism/kernel/deliver-netdev.js';
+import type { DeliveredNetdev } from '../../mechanism/kernel/delivered-netdev.js';
+import { inspectNetdev } from '../../mechanism/kernel/inspect-netdev.js';
 import type { NetdevPlan } from '../../mechanism/kernel/netdev-plan.js';
 import { needsRedelivery, refreshNetdev } from '../../mechanism/kernel/refresh-netdev.js';
 import type { World } from '../../mechanism/kernel/world.js';
@@ -33,6 +35,11 @@ export function deliverKernel(world: World, functions: Functions): Delivery {
   return {
     name: 'deliver-kernel',
     types: ['KERNEL', 'KERNEL_INTERFACE'],
+    async inspect({ ledger, memory }, signal) {
+      const delivered = memory.get(deliveredKey);
+      if (delivered === undefined) return { kind: 'gone', reason: 'no netdev was delivered' };
+      return inspectNetdev(world, { plan: delivered.plan, delivered: delivered.netdev }, { ledger, signal });
+    },
     async request(call, next) {
       const { mechanism } = call.connection;
       if (mechanism === undefined) throw new ForwarderError('invalid', 'no mechanism was chosen');
@@ -95,7 +102,7 @@ async function bringTo(world: World, plan: NetdevPlan, call: Call): Promise<void
 /** Undoes the delivery and nothing else: the VF stays claimed, the next hop connected. */
 async function takeHome(plan: NetdevPlan, { held }: Call): Promise<void> {
   const keeps = new Set(['function-claimed', 'namespace-held', 'onward']);
-  held.lost = true;
+  held.giveUp();
   const { failures } = await held.ledger.release((entry) => entry.function === plan.function && !keeps.has(entry.kind));
   const [first] = failures;
   if (first !== undefined) throw first;

@@ -3,10 +3,8 @@ import { ForwarderError } from '../../ports/error.js';
 import type { NamespaceId, NetNamespace } from '../../ports/links.js';
 import type { PciAddress } from '../../ports/pci-address.js';
 import type { Call } from '../chain/call.js';
-import { memoryKey } from '../chain/held-connection.js';
+import type { HeldConnection } from '../chain/held-connection.js';
 import type { KernelRequest } from './kernel-request.js';
-
-const heldKey = memoryKey<string>('namespace');
 
 /**
  * Takes the descriptor of the client's network namespace and keeps it until the connection ends, also through refreshes
@@ -17,13 +15,24 @@ export async function holdNamespace(
   { request, function: address }: { readonly request: KernelRequest; readonly function: PciAddress },
   call: Call,
 ): Promise<void> {
-  const { ledger, memory } = call.held;
-  if (memory.get(heldKey) === request.namespace) return;
-  const namespace = await receive(world, request, call);
-  await ledger.perform({ kind: 'namespace-held', args: { namespace: namespace.id }, function: address }, async () => {
-    world.held.hold(namespace, call.held.id);
+  const { id, ledger } = call.held;
+  const recorded = ledger.entries().some(({ kind, args }) => {
+    return kind === 'namespace-held' && args['namespace'] === request.namespace;
   });
-  memory.set(heldKey, request.namespace);
+  if (recorded && world.held.isHolder(request.namespace, id)) return;
+  const namespace = await receive(world, request, call);
+  // On record and yet not held: the descriptor went with the process that had it.
+  if (recorded) {
+    world.held.hold(namespace, id);
+    return;
+  }
+  try {
+    const step = { kind: 'namespace-held', args: { namespace: namespace.id }, function: address };
+    await ledger.perform(step, async () => void world.held.hold(namespace, id));
+  } catch (error) {
+    if (!world.held.isHolder(request.namespace, id)) namespace[Symbol.dispose]();
+    throw error;
+  }
 }
 
 /** Lets go of namespaces that the client has left; to be called when its netdev has arrived in the new one. */
@@ -31,7 +40,33 @@ export async function releaseFormerNamespaces(current: NamespaceId, { held: { le
   await ledger.release((entry) => entry.kind === 'namespace-held' && entry.args['namespace'] !== current);
 }
 
-async function receive(world: World, request: KernelRequest, call: Call): Promise<NetNamespace> {
+/** How long a Close may keep us waiting for a descriptor that would help. */
+const descriptorMs = 1_000;
+
+/**
+ * A caller that closes sends the descriptor as well: with it a connection that a former process made is closed in order.
+ * Without it the VF is looked for on the node.
+ */
+export async function regainFromCaller(
+  world: World,
+  held: HeldConnection,
+  { connection, preferences, caller, signal }: Pick<Call, 'connection' | 'preferences' | 'caller' | 'signal'>,
+): Promise<void> {
+  const sent = [connection.mechanism, ...preferences].map((mechanism) => mechanism?.parameters['inodeURL']);
+  for (const { kind, args } of held.ledger.entries()) {
+    const namespace = args['namespace'] as NamespaceId;
+    const inodeUrl = `inode://${namespace}`;
+    if (kind !== 'namespace-held' || world.held.isHolder(namespace, held.id) || !sent.includes(inodeUrl)) continue;
+    using deadline = world.clock.deadline(`waiting for ${inodeUrl}`, descriptorMs, signal);
+    world.held.hold(await receive(world, { inodeUrl, namespace }, { caller, signal: deadline.signal }), held.id);
+  }
+}
+
+async function receive(
+  world: World,
+  request: Pick<KernelRequest, 'inodeUrl' | 'namespace'>,
+  call: Pick<Call, 'caller' | 'signal'>,
+): Promise<NetNamespace> {
   using descriptor = await call.caller.receive(request.inodeUrl, call.signal);
   const namespace = world.namespaces.open(descriptor.path);
   if (namespace.id === request.namespace) return namespace;

@@ -1,21 +1,12 @@
-import type { EntryId } from '../../ledger/entry.js';
 import type { Ledger } from '../../ledger/ledger.js';
 import type { JsonObject } from '../../ports/json.js';
-import type { IpObject, IpRule, NetNamespace } from '../../ports/links.js';
-import type { PciAddress } from '../../ports/pci-address.js';
+import type { IpObject, IpRule } from '../../ports/links.js';
+import type { NetdevTarget } from './delivered-netdev.js';
 import { type IpChange, ipDifference } from './ip-difference.js';
 import { ipObjects, objectKey, policyTables } from './ip-objects.js';
+import { netdevArgs } from './netdev-identity.js';
 import type { IpPlan, NetdevPlan } from './netdev-plan.js';
 import type { World } from './world.js';
-
-/** The netdev to configure, where it is now. */
-export interface IpTarget {
-  readonly function: PciAddress;
-  readonly namespace: NetNamespace;
-  readonly index: number;
-  /** The entry whose undoing moves the netdev home, which drops all but the rules. */
-  readonly moved: EntryId;
-}
 
 /**
  * Runs work that chooses routing tables and fills them. Connections of one pod take turns: two that looked at the same
@@ -29,26 +20,26 @@ export async function choosingTables(world: World, plan: NetdevPlan, work: () =>
 /** What a netdev that has just arrived needs: it has nothing yet, so nothing is read but the tables in use. */
 export async function firstIpObjects(
   plan: IpPlan,
-  target: IpTarget,
+  target: NetdevTarget,
   signal: AbortSignal,
 ): Promise<readonly IpObject[]> {
   const used = plan.policies.length === 0 ? new Set<number>() : await target.namespace.addressing.usedTables(signal);
-  return ipObjects(plan, target.index, policyTables(plan.policies, [], used));
+  return ipObjects(plan, target.netdev.index, policyTables(plan.policies, [], used));
 }
 
 /** Compares the plan with what the kernel has, which is the truth whoever changed it. */
-export async function ipChange(plan: IpPlan, target: IpTarget, work: Work): Promise<IpChange> {
+export async function ipChange(plan: IpPlan, target: NetdevTarget, work: Work): Promise<IpChange> {
   const onNetdev = await ipOnNetdev(target, work.signal);
   const rules = await ownRules(target, onNetdev, work);
   const { addressing } = target.namespace;
   const used = plan.policies.length === 0 ? new Set<number>() : await addressing.usedTables(work.signal);
-  const wanted = ipObjects(plan, target.index, policyTables(plan.policies, rules, used));
+  const wanted = ipObjects(plan, target.netdev.index, policyTables(plan.policies, rules, used));
   return ipDifference([...rules, ...onNetdev], wanted);
 }
 
 /** What is configured on the netdev, rules apart, in an order in which it can be removed. */
 export async function ipOnNetdev(
-  { namespace: { addressing }, index }: IpTarget,
+  { namespace: { addressing }, netdev: { index } }: NetdevTarget,
   signal: AbortSignal,
 ): Promise<readonly IpObject[]> {
   const addresses = await addressing.list('address', index, signal);
@@ -59,7 +50,7 @@ export async function ipOnNetdev(
 
 /** Rules say nothing of netdevs: ours are those on record, and those that lead to a table with routes of the netdev. */
 async function ownRules(
-  { namespace: { addressing }, function: address }: IpTarget,
+  { namespace: { addressing }, netdev: { function: address } }: NetdevTarget,
   onNetdev: readonly IpObject[],
   { ledger, signal }: Work,
 ): Promise<readonly IpRule[]> {
@@ -78,7 +69,7 @@ async function ownRules(
  * Takes away what is in the way, then adds before it removes the rest, so that what stays in use is never without a
  * route; each part is recorded first.
  */
-export async function applyIpChange(change: IpChange, target: IpTarget, work: Work): Promise<void> {
+export async function applyIpChange(change: IpChange, target: NetdevTarget, work: Work): Promise<void> {
   await removeIp(change.clear, target, work);
   await addIp(change.add, target, work);
   await removeIp(change.remove, target, work);
@@ -91,7 +82,11 @@ export interface Work {
 }
 
 /** Adds objects, rules apart from the rest: moving the netdev home does not drop rules. */
-export async function addIp(objects: readonly IpObject[], target: IpTarget, { ledger, signal }: Work): Promise<void> {
+export async function addIp(
+  objects: readonly IpObject[],
+  target: NetdevTarget,
+  { ledger, signal }: Work,
+): Promise<void> {
   for (const [part, covered] of byCover(objects)) {
     await ledger.perform(step('ip-added', part, covered, target), () => target.namespace.addressing.add(part, signal));
   }
@@ -100,7 +95,7 @@ export async function addIp(objects: readonly IpObject[], target: IpTarget, { le
 /** Removes objects, rules first. */
 export async function removeIp(
   objects: readonly IpObject[],
-  target: IpTarget,
+  target: NetdevTarget,
   { ledger, signal }: Work,
 ): Promise<void> {
   for (const [part, covered] of byCover(objects).reverse()) {
@@ -120,11 +115,12 @@ function byCover(objects: readonly IpObject[]): [readonly IpObject[], boolean][]
   return parts.filter(([part]) => part.length > 0);
 }
 
-function step(kind: string, objects: readonly IpObject[], covered: boolean, target: IpTarget) {
+function step(kind: string, objects: readonly IpObject[], covered: boolean, target: NetdevTarget) {
   const args: JsonObject = {
     namespace: target.namespace.id,
+    ...netdevArgs(target.netdev),
     // Plain data already; the cast only drops the readonly interfaces' missing index signature.
     objects: objects as unknown as readonly JsonObject[],
   };
-  return { kind, args, function: target.function, ...(covered && { coveredBy: target.moved }) };
+  return { kind, args, function: target.netdev.function, ...(covered && { coveredBy: target.moved }) };
 }

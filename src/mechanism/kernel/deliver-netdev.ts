@@ -1,21 +1,16 @@
 import type { EntryId } from '../../ledger/entry.js';
 import { ForwarderError } from '../../ports/error.js';
 import type { Link, NetNamespace } from '../../ports/links.js';
-import { addIp, choosingTables, firstIpObjects, type IpTarget, type Work } from './configure-ip.js';
+import { addIp, choosingTables, firstIpObjects, type Work } from './configure-ip.js';
+import type { DeliveredNetdev, NetdevTarget } from './delivered-netdev.js';
 import { awaitAtHome, findAtHome, type HomeNetdev } from './find-at-home.js';
 import { travelName } from './interface-name.js';
 import { addressObjects } from './ip-objects.js';
 import { changeSetting } from './namespace-setting.js';
-import { findNetdev, identityOf, type NetdevIdentity } from './netdev-identity.js';
+import { findNetdev, identityOf, type NetdevIdentity, netdevArgs } from './netdev-identity.js';
 import type { NetdevPlan } from './netdev-plan.js';
 import { applyVfSettings } from './vf-settings.js';
 import type { World } from './world.js';
-
-/** A delivered netdev: where it is and how it is recognised. */
-export interface DeliveredNetdev {
-  readonly target: IpTarget;
-  readonly identity: NetdevIdentity;
-}
 
 /**
  * Brings a claimed VF's netdev into the client's namespace.
@@ -27,11 +22,11 @@ export interface DeliveredNetdev {
 export async function deliverNetdev(world: World, plan: NetdevPlan, work: Work): Promise<DeliveredNetdev> {
   const atHome = await prepareAtHome(world, plan, work);
   const namespace = world.held.get(plan.namespace);
-  const identity = identityOf(plan.function, atHome);
+  const identity = identify(plan, atHome);
   const { moved, index } = await moveAway(world, { plan, namespace, identity }, work);
-  const target: IpTarget = { function: plan.function, namespace, index, moved };
-  await settleIn(world, { plan, target }, work);
-  return { target, identity: { ...identity, index } };
+  const netdev = { ...identity, index };
+  await settleIn(world, { plan, target: { namespace, netdev, moved } }, work);
+  return { namespace: namespace.id, netdev, moved };
 }
 
 /** Right driver, PF settings, MAC and MTU; the netdev as it is after all that. */
@@ -45,7 +40,7 @@ async function prepareAtHome(world: World, plan: NetdevPlan, work: Work): Promis
   return work.ledger.perform(identityStep(plan, original), async (id) => {
     const rebound = await applyVfSettings(world, { plan, ownMac: original.ownMac }, work);
     let link: Link = rebound ? await awaitAtHome(world, plan.function, work.signal) : original;
-    work.ledger.amend(id, { index: link.index });
+    work.ledger.amend(id, netdevArgs(identify(plan, link)));
     const change = {
       ...(plan.mac !== undefined && plan.mac !== link.mac && { mac: plan.mac }),
       ...(plan.mtu !== undefined && plan.mtu !== link.mtu && { mtu: plan.mtu }),
@@ -79,14 +74,16 @@ function identityStep(plan: NetdevPlan, original: Link) {
     kind: 'netdev-identity',
     function: plan.function,
     args: {
-      index: original.index,
+      ...netdevArgs(identify(plan, original)),
       name: original.name,
       mac: original.mac,
       mtu: original.mtu,
-      parented: original.parent !== undefined,
-      ...(plan.mac !== undefined && { givenMac: plan.mac }),
     },
   };
+}
+
+function identify({ function: address, mac, interfaceName }: NetdevPlan, link: Link): NetdevIdentity {
+  return identityOf(address, link, { names: [travelName(address), interfaceName], mac });
 }
 
 interface Journey {
@@ -102,20 +99,14 @@ async function moveAway(
   { ledger, signal }: Work,
 ): Promise<{ moved: EntryId; index: number }> {
   const name = travelName(plan.function);
-  const args = {
-    namespace: namespace.id,
-    index: identity.index,
-    macs: identity.macs,
-    parented: identity.parented,
-    interfaceName: plan.interfaceName,
-  };
+  const args = { namespace: namespace.id, ...netdevArgs(identity) };
   return ledger.perform({ kind: 'netdev-moved', args, function: plan.function }, async (moved) => {
     await world.namespaces.home.links.move(identity.index, namespace, name, signal);
-    const arrived = await findNetdev(namespace.links, identity, { names: [name], signal });
+    const arrived = await findNetdev(namespace.links, identity, signal);
     if (arrived === undefined) {
       throw new ForwarderError('unknown', `the netdev of ${plan.function} did not arrive in namespace ${namespace.id}`);
     }
-    ledger.amend(moved, { index: arrived.index });
+    ledger.amend(moved, netdevArgs({ ...identity, index: arrived.index }));
     return { moved, index: arrived.index };
   });
 }
@@ -123,7 +114,7 @@ async function moveAway(
 /** In the client's namespace: name, addresses, up, then what needs a link that is up. */
 async function settleIn(
   world: World,
-  { plan, target }: { readonly plan: NetdevPlan; readonly target: IpTarget },
+  { plan, target }: { readonly plan: NetdevPlan; readonly target: NetdevTarget },
   work: Work,
 ): Promise<void> {
   const { links, addressing } = target.namespace;
@@ -134,12 +125,12 @@ async function settleIn(
   if (addressing.readSetting(`ipv6/conf/${travelling}/ndisc_notify`) !== undefined) {
     addressing.writeSetting(`ipv6/conf/${travelling}/ndisc_notify`, '1');
   }
-  await links.change(target.index, { name: plan.interfaceName }, work.signal).catch((error: unknown) => {
+  await links.change(target.netdev.index, { name: plan.interfaceName }, work.signal).catch((error: unknown) => {
     throw nameTaken(error, plan, target);
   });
   const { ip } = plan;
-  if (ip !== undefined) await addIp(addressObjects(ip, target.index), target, work);
-  await links.change(target.index, { up: true }, work.signal);
+  if (ip !== undefined) await addIp(addressObjects(ip, target.netdev.index), target, work);
+  await links.change(target.netdev.index, { up: true }, work.signal);
   if (ip === undefined) return;
   await choosingTables(world, plan, async () => {
     const objects = await firstIpObjects(ip, target, work.signal);
@@ -152,7 +143,7 @@ async function settleIn(
   await allowPing(world, target, work);
 }
 
-function nameTaken(error: unknown, plan: NetdevPlan, target: IpTarget): unknown {
+function nameTaken(error: unknown, plan: NetdevPlan, target: NetdevTarget): unknown {
   if (!(error instanceof ForwarderError) || error.kind !== 'exists') return error;
   return new ForwarderError(
     'exists',
@@ -165,7 +156,7 @@ function nameTaken(error: unknown, plan: NetdevPlan, target: IpTarget): unknown 
  * Every group may use ICMP sockets, as NSM clients expect of a namespace with a connection. In a user namespace there
  * are fewer groups, which the kernel calls invalid: pinging then stays a privilege, and the connection is good without.
  */
-async function allowPing({ held }: World, target: IpTarget, work: Work): Promise<void> {
+async function allowPing({ held }: World, target: NetdevTarget, work: Work): Promise<void> {
   try {
     await changeSetting({ held, target }, { path: 'ipv4/ping_group_range', value: '0 2147483647' }, work);
   } catch (thrown) {

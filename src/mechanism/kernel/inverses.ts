@@ -1,12 +1,12 @@
 import type { Entry, Inverse, Inverses } from '../../ledger/entry.js';
 import { ForwarderError } from '../../ports/error.js';
-import type { JsonObject } from '../../ports/json.js';
-import type { IpObject, Link, LinkChange, Mac, NamespaceId, NetNamespace, VfSettings } from '../../ports/links.js';
+import type { IpObject, Link, LinkChange, Mac, NetNamespace, VfSettings } from '../../ports/links.js';
 import type { PciAddress } from '../../ports/pci-address.js';
 import { awaitAtHome } from './find-at-home.js';
 import { travelName } from './interface-name.js';
 import { settingText } from './namespace-setting.js';
-import { findNetdev, type NetdevIdentity } from './netdev-identity.js';
+import { findNetdev, recordedNetdev } from './netdev-identity.js';
+import { namespaceOf, reachNamespace } from './reach-namespace.js';
 import { physicalFunctionIndex, rebindDriver } from './vf-settings.js';
 import type { World } from './world.js';
 
@@ -25,7 +25,7 @@ export function kernelInverses(world: World): Inverses {
       namespace.addressing.add([...objects].reverse(), signal),
     ),
     'link-changed': (entry, signal) => restoreLink(world, entry, signal),
-    'namespace-setting': (entry) => restoreSetting(world, entry),
+    'namespace-setting': (entry, signal) => restoreSetting(world, entry, signal),
   };
 }
 
@@ -36,18 +36,14 @@ async function restoreDriver(world: World, entry: Entry, signal: AbortSignal): P
   else await world.pci.bind(address, former, signal);
 }
 
-/**
- * Moves the netdev home under its travel name. It may be there already: the kernel returns it when its namespace ends,
- * under whatever name it had.
- */
+/** Moves the netdev home under its travel name, unless it is there already. */
 async function bringHome(world: World, entry: Entry, signal: AbortSignal): Promise<void> {
-  const identity = recordedIdentity(entry);
-  const name = travelName(identity.function);
-  const names = [name, String(entry.args['interfaceName'])];
-  const away = world.held.find(namespaceOf(entry));
+  const away = await reachNamespace(world, entry, signal);
   if (away === undefined) return;
-  const there = await findNetdev(away.links, identity, { names, signal });
-  if (there !== undefined) await away.links.move(there.index, world.namespaces.home, name, signal);
+  const netdev = recordedNetdev(entry);
+  const there = await findNetdev(away.links, netdev, signal);
+  if (there !== undefined)
+    await away.links.move(there.index, world.namespaces.home, travelName(netdev.function), signal);
 }
 
 /** The netdev as it was: name, MAC, MTU, down. Its MAC comes last of all, when the PF no longer forbids it. */
@@ -84,13 +80,13 @@ async function rename(
   if (taken && link.name !== travelling) await links.change(link.index, { name: travelling }, signal);
 }
 
+/** It may be there under any of its names: the kernel returns it when its namespace ends, as it was called there. */
 async function strandedAtHome(world: World, entry: Entry, signal: AbortSignal): Promise<Link> {
-  const identity = recordedIdentity(entry);
-  const names = [travelName(identity.function), String(entry.args['name'])];
-  const link = await findNetdev(world.namespaces.home.links, identity, { names, signal });
+  const netdev = recordedNetdev(entry);
+  const link = await findNetdev(world.namespaces.home.links, netdev, signal);
   if (link !== undefined) return link;
   // A driver that was bound anew made a new netdev, which only the PCI tree knows by then.
-  return awaitAtHome(world, identity.function, signal);
+  return awaitAtHome(world, netdev.function, signal);
 }
 
 async function restoreVfSettings(world: World, entry: Entry, signal: AbortSignal): Promise<void> {
@@ -111,18 +107,18 @@ async function restoreVfSettings(world: World, entry: Entry, signal: AbortSignal
 /** For changes to a delivered netdev on a refresh: back to what they were before it. */
 async function restoreLink(world: World, entry: Entry, signal: AbortSignal): Promise<void> {
   const { former } = entry.args as unknown as { former: LinkChange };
-  const { links } = world.held.get(namespaceOf(entry));
-  const link = await findNetdev(links, recordedIdentity(entry), { names: [], signal });
-  if (link !== undefined) await links.change(link.index, former, signal);
+  const namespace = await reachNamespace(world, entry, signal);
+  const link = namespace && (await findNetdev(namespace.links, recordedNetdev(entry), signal));
+  if (link !== undefined) await namespace?.links.change(link.index, former, signal);
 }
 
 /** Settings of a whole namespace stay while another connection is in it, and when somebody else has changed them. */
-async function restoreSetting(world: World, entry: Entry): Promise<void> {
+async function restoreSetting(world: World, entry: Entry, signal: AbortSignal): Promise<void> {
   const { path, value, former } = entry.args as { path: string; value: string; former: string };
-  const id = namespaceOf(entry);
-  if (world.held.holders(id) > 1) return;
-  const { addressing } = world.held.get(id);
-  if (settingText(addressing.readSetting(path)) === value) addressing.writeSetting(path, former);
+  if (world.held.holders(namespaceOf(entry)) > 1) return;
+  const namespace = await reachNamespace(world, entry, signal);
+  if (namespace === undefined || settingText(namespace.addressing.readSetting(path)) !== value) return;
+  namespace.addressing.writeSetting(path, former);
 }
 
 function onIpObjects(
@@ -131,27 +127,12 @@ function onIpObjects(
 ): Inverse {
   return async (entry, signal) => {
     const { objects } = entry.args as unknown as { objects: readonly IpObject[] };
-    await undo(world.held.get(namespaceOf(entry)), objects, signal);
+    const namespace = await reachNamespace(world, entry, signal);
+    if (namespace !== undefined) await undo(namespace, objects, signal);
   };
-}
-
-function namespaceOf(entry: Entry): NamespaceId {
-  return entry.args['namespace'] as NamespaceId;
 }
 
 function functionOf(entry: Entry): PciAddress {
   if (entry.function === undefined) throw new ForwarderError('unknown', `a step of kind ${entry.kind} names no VF`);
   return entry.function;
-}
-
-function recordedIdentity(entry: Entry): NetdevIdentity {
-  const { index, macs, mac, givenMac, parented } = entry.args as JsonObject & {
-    index: number;
-    macs?: readonly Mac[];
-    mac?: Mac;
-    givenMac?: Mac;
-    parented: boolean;
-  };
-  const known = [...(macs ?? []), ...[mac, givenMac].filter((it) => it !== undefined)];
-  return { function: functionOf(entry), index, macs: known, parented };
 }

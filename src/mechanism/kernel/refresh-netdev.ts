@@ -1,16 +1,8 @@
 import type { Link, LinkChange } from '../../ports/links.js';
-import {
-  applyIpChange,
-  choosingTables,
-  type IpTarget,
-  ipChange,
-  ipOnNetdev,
-  removeIp,
-  type Work,
-} from './configure-ip.js';
-import type { DeliveredNetdev } from './deliver-netdev.js';
+import { applyIpChange, choosingTables, ipChange, ipOnNetdev, removeIp, type Work } from './configure-ip.js';
+import type { DeliveredNetdev, NetdevTarget } from './delivered-netdev.js';
 import { isIpv6 } from './ip-difference.js';
-import { findNetdev, type NetdevIdentity } from './netdev-identity.js';
+import { findNetdev, netdevArgs } from './netdev-identity.js';
 import type { NetdevPlan } from './netdev-plan.js';
 import type { World } from './world.js';
 
@@ -27,11 +19,11 @@ export async function refreshNetdev(
   { plan, delivered }: { readonly plan: NetdevPlan; readonly delivered: DeliveredNetdev },
   work: Work,
 ): Promise<boolean> {
-  const { target, identity } = delivered;
-  const link = await findNetdev(target.namespace.links, identity, { names: [plan.interfaceName], signal: work.signal });
+  const namespace = world.held.get(delivered.namespace);
+  const link = await findNetdev(namespace.links, delivered.netdev, work.signal);
   if (link === undefined) return false;
-  const at = { ...target, index: link.index };
-  await changeLink(plan, { link, at, identity }, work);
+  const at = { namespace, moved: delivered.moved, netdev: { ...delivered.netdev, index: link.index } };
+  await changeLink(plan, { link, at }, work);
   const { ip } = plan;
   if (ip !== undefined)
     await choosingTables(world, plan, async () => applyIpChange(await ipChange(ip, at, work), at, work));
@@ -40,23 +32,25 @@ export async function refreshNetdev(
 
 interface Present {
   readonly link: Link;
-  readonly at: IpTarget;
-  readonly identity: NetdevIdentity;
+  readonly at: NetdevTarget;
 }
 
-async function changeLink(plan: NetdevPlan, { link, at, identity }: Present, work: Work): Promise<void> {
+async function changeLink(plan: NetdevPlan, { link, at }: Present, work: Work): Promise<void> {
   const change: LinkChange = {
     ...(plan.mtu !== undefined && plan.mtu !== link.mtu && { mtu: plan.mtu }),
     ...(!link.up && { up: true }),
+    ...(link.name !== plan.interfaceName && { name: plan.interfaceName }),
   };
   if (Object.keys(change).length === 0) return;
   if (link.mtu >= leastMtuOfIpv6 && (change.mtu ?? link.mtu) < leastMtuOfIpv6) await removeIpv6(at, work);
   const args = {
     namespace: at.namespace.id,
-    index: link.index,
-    macs: identity.macs,
-    parented: identity.parented,
-    former: { ...(change.mtu !== undefined && { mtu: link.mtu }), ...(change.up !== undefined && { up: link.up }) },
+    ...netdevArgs(at.netdev),
+    former: {
+      ...(change.mtu !== undefined && { mtu: link.mtu }),
+      ...(change.up !== undefined && { up: link.up }),
+      ...(change.name !== undefined && { name: link.name }),
+    },
   };
   // Going home restores MTU and state as well.
   const step = { kind: 'link-changed', args, function: plan.function, coveredBy: at.moved };
@@ -64,7 +58,7 @@ async function changeLink(plan: NetdevPlan, { link, at, identity }: Present, wor
 }
 
 /** Removes what the kernel would remove without a word, so that it is on record and can come back. */
-async function removeIpv6(target: IpTarget, work: Work): Promise<void> {
+async function removeIpv6(target: NetdevTarget, work: Work): Promise<void> {
   await removeIp((await ipOnNetdev(target, work.signal)).filter(isIpv6), target, work);
 }
 

@@ -1,0 +1,138 @@
+import type { Book } from '../../ledger/book.js';
+import type { Entry } from '../../ledger/entry.js';
+import { toForwarderError } from '../../ports/error.js';
+import type { Log } from '../../ports/log.js';
+import type { PciAddress } from '../../ports/pci-address.js';
+import type { ConnectionRecord, ConnectionRecords } from '../chain/connection-records.js';
+import type { Connections } from '../chain/connections.js';
+import type { HeldConnection } from '../chain/held-connection.js';
+import type { Inspect } from '../elements/choose-mechanism.js';
+import { type Functions, recordedClaim } from '../elements/claim-function.js';
+import { onwardCandidate } from '../elements/connect-onward.js';
+
+/** What became of one connection of a former process. */
+export interface TakenOver {
+  readonly connection: string;
+  readonly functions: readonly PciAddress[];
+  /** `kept`: the client has its VF, untouched. `ended`: everything of it was taken back, as far as that could be done. */
+  readonly verdict: 'kept' | 'ended';
+  readonly reason: string;
+  /** What could not be undone: the VF is in quarantine then. */
+  readonly failure?: string;
+}
+
+export interface TakeOverParts {
+  readonly book: Book;
+  readonly records: ConnectionRecords;
+  readonly connections: Connections;
+  readonly functions: Functions;
+  readonly inspect: Inspect;
+  readonly log: Log;
+}
+
+/** What a former process has left of one connection. */
+interface Legacy {
+  readonly id: string;
+  readonly entries: readonly Entry[];
+  readonly record: ConnectionRecord | undefined;
+}
+
+/**
+ * Takes over what a former process has left, whenever and however it ended. To be run before anything is given out.
+ *
+ * All VFs on record are claimed first, so that nobody else gets them. Then each connection is compared with reality: one
+ * whose VF is where it should be is kept, to be refreshed by its client or to expire; any other one is unwound, as a
+ * failed Request or a Close would have done it. Running it twice changes nothing more, and it may be cut short anywhere.
+ */
+export async function takeOver(parts: TakeOverParts, signal: AbortSignal): Promise<readonly TakenOver[]> {
+  const legacies = readLegacies(parts);
+  const unclaimable = new Map(legacies.flatMap((legacy) => claimAgain(parts.functions, legacy)));
+  const held = legacies.map((legacy) => ({
+    legacy,
+    connection: parts.connections.adopt(legacy.id, legacy.entries, legacy.record),
+  }));
+  return Promise.all(
+    held.map(async ({ legacy, connection }) => {
+      const taken = await takeOverOne(parts, { legacy, connection, unclaimable }, signal);
+      const { connection: id, ...facts } = taken;
+      parts.log.info(`connection of the former process ${taken.verdict}`, { ...facts, connection: id });
+      return taken;
+    }),
+  );
+}
+
+function readLegacies({ book, records }: TakeOverParts): Legacy[] {
+  const entries = book.byConnection();
+  const known = records.all();
+  return [...new Set([...entries.keys(), ...known.keys()])].map((id) => ({
+    id,
+    entries: entries.get(id) ?? [],
+    record: known.get(id),
+  }));
+}
+
+/** @returns VFs that the pool cannot give to their connection again, each with the reason; nobody gets them for now */
+function claimAgain(functions: Functions, { entries }: Legacy): [PciAddress, string][] {
+  return entries.flatMap((entry): [PciAddress, string][] => {
+    const claim = recordedClaim(entry);
+    if (claim === undefined) return [];
+    try {
+      functions.adopt(claim);
+      return [];
+    } catch (thrown) {
+      const reason = toForwarderError(thrown).message;
+      functions.entered(claim.function, reason);
+      return [[claim.function, reason]];
+    }
+  });
+}
+
+interface Case {
+  readonly legacy: Legacy;
+  readonly connection: HeldConnection;
+  readonly unclaimable: ReadonlyMap<PciAddress, string>;
+}
+
+async function takeOverOne(parts: TakeOverParts, it: Case, signal: AbortSignal): Promise<TakenOver> {
+  const { id, entries } = it.legacy;
+  const functions = [...new Set(entries.flatMap((entry) => entry.function ?? []))];
+  const objection = await whyNotKept(parts, it, signal);
+  if (objection === undefined) {
+    await dropUnfinished(it.connection);
+    return { connection: id, functions, verdict: 'kept', reason: 'its VF is where it should be' };
+  }
+  const failure = await parts.connections.end(id).then(
+    () => undefined,
+    (thrown: unknown) => toForwarderError(thrown).message,
+  );
+  for (const address of functions) {
+    if (it.unclaimable.has(address) && failure === undefined) parts.functions.recovered(address);
+  }
+  return { connection: id, functions, verdict: 'ended', reason: objection, ...(failure !== undefined && { failure }) };
+}
+
+async function whyNotKept(
+  { inspect }: TakeOverParts,
+  { legacy, connection, unclaimable }: Case,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  if (legacy.record === undefined) return 'its first Request never succeeded, or it was being closed';
+  const lost = legacy.entries.flatMap((entry) => unclaimable.get(recordedClaim(entry)?.function as PciAddress) ?? []);
+  if (lost[0] !== undefined) return lost[0];
+  try {
+    const finding = await inspect(connection, signal);
+    return finding?.kind === 'changed' ? undefined : finding?.reason;
+  } catch (thrown) {
+    return `it could not be inspected: ${toForwarderError(thrown).message}`;
+  }
+}
+
+/**
+ * A refresh that was under way may have asked another next hop, which nobody will use now. What it changed about the netdev stays: the next refresh compares with the kernel, and Close undoes it all.
+ */
+async function dropUnfinished({ ledger, established }: HeldConnection): Promise<void> {
+  const endpoint = established?.connection.networkServiceEndpointName;
+  const hops = ledger.entries().filter(({ kind }) => kind === 'onward');
+  const current = hops.find((entry) => onwardCandidate(entry).endpoint === endpoint) ?? hops[0];
+  await ledger.release((entry) => entry.kind === 'onward' && entry.id !== current?.id);
+}
