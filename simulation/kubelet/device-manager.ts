@@ -50,6 +50,13 @@ export class DeviceManager {
     );
   }
 
+  /** Kubelet takes the resource for lost, and goes on reading its stream. */
+  forget(resource: string): void {
+    const known = this.#resources.get(resource);
+    if (known !== undefined) known.devices = known.devices.map((device) => ({ ...device, health: 'Unhealthy' }));
+    this.#onChange();
+  }
+
   /** Kubelet ends the stream of the plugin registered last, as after a failed read. */
   disconnect(resource: string): void {
     this.#resources.get(resource)?.endpoint?.close();

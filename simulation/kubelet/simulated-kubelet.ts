@@ -126,6 +126,11 @@ export class SimulatedKubelet implements AsyncDisposable {
     this.#devices.disconnect(resource);
   }
 
+  /** Takes all devices of the resource for lost, and goes on reading its stream. */
+  forget(resource: string): void {
+    this.#devices.forget(resource);
+  }
+
   /** Resolves when the condition holds; it is looked at after everything a plugin says. */
   async until(condition: () => boolean, signal: AbortSignal): Promise<void> {
     while (!condition()) {

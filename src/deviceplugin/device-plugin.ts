@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Clock } from '../ports/clock.js';
 import type { Log } from '../ports/log.js';
+import { watchCountedTokens } from './counted-tokens.js';
 import { GuardedOffer } from './guarded-offer.js';
 import { PluginFolder } from './plugin-folder.js';
 import { PluginServer, type PluginState } from './plugin-server.js';
@@ -54,7 +55,9 @@ export class DevicePlugin implements AsyncDisposable {
   readonly #servers = new Map<string, PluginServer>();
   readonly #ending = new Set<Promise<void>>();
   readonly #watchers = new Set<() => void>();
+  readonly #podResources: PodResources;
   readonly #polling: Promise<void>;
+  #counting: Promise<void> | undefined;
   #changes: Disposable | undefined;
   #restoration: Restoration = { kubelet: 'away', remembered: { surplus: [], unknownNames: [], duplicates: [] } };
 
@@ -65,6 +68,7 @@ export class DevicePlugin implements AsyncDisposable {
     this.#offer = new GuardedOffer(parts.offer);
     this.#folder = new PluginFolder({ path: parts.devicePluginPath, clock, log: this.#log });
     const podResources = new PodResources(podResourcesPath, clock);
+    this.#podResources = podResources;
     const log = this.#log;
     this.#reconciler = new TokenReconciler({ offer: this.#offer, podResources, clock, log, pollInterval });
     this.#polling = this.#reconciler.run(this.#stopping.signal);
@@ -94,6 +98,12 @@ export class DevicePlugin implements AsyncDisposable {
   serve(): void {
     this.#changes = this.#offer.onChange(() => this.#followNames());
     this.#followNames();
+    const { clock, pollInterval } = this.#parts;
+    const onCounted = (counted: ReadonlyMap<string, ReadonlySet<string>>) => {
+      for (const [name, server] of this.#servers) server.counted(counted.get(name) ?? new Set());
+    };
+    const parts = { podResources: this.#podResources, onCounted, clock, log: this.#log, pollInterval };
+    this.#counting = watchCountedTokens(parts, this.#stopping.signal);
   }
 
   /** What the first step found. */
@@ -121,7 +131,7 @@ export class DevicePlugin implements AsyncDisposable {
     this.#changes?.[Symbol.dispose]();
     this.#stopping.abort();
     for (const name of [...this.#servers.keys()]) this.#retire(name);
-    await Promise.all([this.#polling, ...this.#ending]);
+    await Promise.all([this.#polling, this.#counting, ...this.#ending]);
     this.#folder[Symbol.dispose]();
   }
 

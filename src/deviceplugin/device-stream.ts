@@ -9,7 +9,8 @@ const REST_MS = 50;
 /** What a stream works with. */
 export interface DeviceStreamParts {
   readonly call: ServerWritableStream<Empty, ListAndWatchResponse>;
-  readonly devices: () => Device[];
+  /** The list of this moment; undefined while nothing may be said. */
+  readonly devices: () => Device[] | undefined;
   readonly clock: Clock;
 }
 
@@ -60,9 +61,16 @@ export class DeviceStream {
     this.#telling = false;
   }
 
+  /** Says the list once more, although it says nothing new: kubelet may go by another one. */
+  repeat(): void {
+    this.#sent = undefined;
+    this.changed();
+  }
+
   #send(): void {
     if (this.#ending.signal.aborted || this.#full) return;
     const devices = this.#parts.devices();
+    if (devices === undefined) return;
     const text = JSON.stringify(devices);
     if (text === this.#sent) return;
     this.#sent = text;

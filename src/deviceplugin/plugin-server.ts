@@ -4,6 +4,7 @@ import { type ForwarderError, toForwarderError } from '../ports/error.js';
 import { hasFired } from '../ports/has-fired.js';
 import type { Log } from '../ports/log.js';
 import { BackOff } from './back-off.js';
+import { FollowedList } from './followed-list.js';
 import type { PluginFolder } from './plugin-folder.js';
 import { PluginListener } from './plugin-listener.js';
 import { PluginService } from './plugin-service.js';
@@ -20,11 +21,14 @@ const LONGEST_WAIT_MS = 30_000;
  *
  * - `starting`: kubelet does not know us; `failure` is why the last attempt failed, absent before the first.
  * - `registered`: kubelet answered Register and follows our list.
+ * - `displaced`: another plugin has registered the same name, and kubelet goes by `rival`, some of its ids. We say nothing
+ *   more until it goes, for kubelet would ask it for our tokens.
  * - `stale`: that is over (kubelet restarted, its stream ended, our socket was removed); the old server is being closed.
  */
 export type PluginState =
   | { readonly kind: 'starting'; readonly failure?: ForwarderError }
   | { readonly kind: 'registered'; readonly kubelet: FileIdentity }
+  | { readonly kind: 'displaced'; readonly rival: readonly string[] }
   | { readonly kind: 'stale'; readonly reason: ForwarderError }
   | { readonly kind: 'stopped' };
 
@@ -36,6 +40,14 @@ export interface PluginServerParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly onState: (state: PluginState) => void;
+}
+
+/** A registration that kubelet has answered. */
+interface Registered {
+  readonly kubelet: FileIdentity;
+  readonly tenure: Tenure;
+  readonly service: PluginService;
+  readonly list: FollowedList;
 }
 
 /**
@@ -52,6 +64,7 @@ export class PluginServer implements AsyncDisposable {
   readonly #backOff = new BackOff(FIRST_WAIT_MS, LONGEST_WAIT_MS);
   readonly #running: Promise<void>;
   #state: PluginState = { kind: 'starting' };
+  #registration: Registered | undefined;
 
   /** Starts at once; {@link PluginServerParts.onState} is told of every later state. */
   constructor(parts: PluginServerParts) {
@@ -64,6 +77,21 @@ export class PluginServer implements AsyncDisposable {
 
   get state(): PluginState {
     return this.#state;
+  }
+
+  /** Takes in what kubelet says can be allocated under the name: our list, another plugin's, or nothing at all. */
+  counted(counted: ReadonlySet<string>): void {
+    if (this.#registration === undefined) return;
+    const { list, service, tenure, kubelet } = this.#registration;
+    const tokens = this.#parts.offer.tokens(this.resource);
+    const own = new Set(tokens.map(({ id }) => id));
+    const healthy = new Set(tokens.filter((token) => token.healthy).map(({ id }) => id));
+    const followed = list.look({ counted, own, healthy });
+    if (followed === undefined) return;
+    service.hush(followed.kind === 'rival');
+    if (followed.kind === 'nobody') tenure.lose('kubelet counts none of our tokens any more');
+    else if (followed.kind === 'rival') this.#displaced(followed.ids);
+    else if (this.#state.kind === 'displaced') this.#undisputed(kubelet, tenure, healthy.size);
   }
 
   /** Ends the stream, closes the server and removes its socket; no Register follows. */
@@ -98,8 +126,10 @@ export class PluginServer implements AsyncDisposable {
     tenure.serves(listener.identity);
     await register({ resource, clock, socket, kubeletSocket: folder.kubeletSocket }, tenure.signal);
     const since = clock.now();
+    this.#registration = { kubelet, tenure, service, list: new FollowedList() };
     this.#registered(kubelet);
     await tenure.over();
+    this.#registration = undefined;
     if (clock.now() - since > LONGEST_WAIT_MS) this.#backOff.reset();
     if (!signal.aborted) this.#stale(toForwarderError(tenure.signal.reason));
   }
@@ -121,6 +151,20 @@ export class PluginServer implements AsyncDisposable {
   #registered(kubelet: FileIdentity): void {
     this.#enter({ kind: 'registered', kubelet });
     this.#log.info('registered with kubelet');
+  }
+
+  #displaced(rival: readonly string[]): void {
+    if (this.#state.kind === 'displaced') return;
+    this.#enter({ kind: 'displaced', rival });
+    this.#log.error('another device plugin has registered this resource, pods get its devices until it goes', {
+      rival,
+    });
+  }
+
+  /** Without healthy tokens nothing shows whether kubelet has let go of us together with the other one. */
+  #undisputed(kubelet: FileIdentity, tenure: Tenure, healthy: number): void {
+    if (healthy === 0) tenure.lose('the other plugin of this resource is gone');
+    else this.#registered(kubelet);
   }
 
   #stale(reason: ForwarderError): void {

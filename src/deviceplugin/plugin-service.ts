@@ -1,11 +1,14 @@
 import type { handleUnaryCall, ServerWritableStream } from '@grpc/grpc-js';
 import type {
+  AllocateRequest,
+  AllocateResponse,
   DevicePluginOptions,
   DevicePluginServer,
   Empty,
   ListAndWatchResponse,
 } from '../../apis/generated/deviceplugin-v1beta1.js';
 import type { Clock } from '../ports/clock.js';
+import { toForwarderError } from '../ports/error.js';
 import type { Log } from '../ports/log.js';
 import { toServiceError } from '../transport/grpc-status.js';
 import { allocateTokens } from './allocate.js';
@@ -33,20 +36,30 @@ export class PluginService implements Disposable {
   readonly #parts: PluginServiceParts;
   readonly #streams = new Set<DeviceStream>();
   readonly #changes: Disposable;
+  #hushed = false;
 
   constructor(parts: PluginServiceParts) {
     this.#parts = parts;
     this.#changes = parts.offer.onChange(() => {
       for (const stream of this.#streams) stream.changed();
     });
-    const { offer, resource, log } = parts;
+    const { log } = parts;
     this.handlers = {
       getDevicePluginOptions: answering(log, () => pluginOptions),
       listAndWatch: (call) => this.#listAndWatch(call),
-      allocate: answering(log, (request) => allocateTokens(offer, resource, request)),
+      allocate: answering(log, (request) => this.#allocate(request)),
       getPreferredAllocation: answering(log, preferredAllocation),
       preStartContainer: answering(log, () => ({})),
     };
+  }
+
+  /**
+   * Says nothing more about the tokens, or again everything: while kubelet sends pods to another plugin of the same name,
+   * a list of ours would make it ask that one for our tokens.
+   */
+  hush(hushed: boolean): void {
+    if (this.#hushed && !hushed) this.#speakAgain();
+    this.#hushed = hushed;
   }
 
   [Symbol.dispose](): void {
@@ -54,9 +67,26 @@ export class PluginService implements Disposable {
     for (const stream of this.#streams) stream.end();
   }
 
+  #allocate(request: AllocateRequest): AllocateResponse {
+    const { offer, resource } = this.#parts;
+    try {
+      return allocateTokens(offer, resource, request);
+    } catch (thrown) {
+      // Kubelet asks us, so it is ours to tell what there is; that it asks for unknown ids shows whose list it has.
+      if (toForwarderError(thrown).kind === 'not-found') this.#speakAgain();
+      throw thrown;
+    }
+  }
+
+  #speakAgain(): void {
+    this.#hushed = false;
+    for (const stream of this.#streams) stream.repeat();
+  }
+
   #listAndWatch(call: ServerWritableStream<Empty, ListAndWatchResponse>): void {
     const { offer, resource, clock, onStreams } = this.#parts;
-    const stream = new DeviceStream({ call, clock, devices: () => deviceList(offer.tokens(resource)) });
+    const devices = () => (this.#hushed ? undefined : deviceList(offer.tokens(resource)));
+    const stream = new DeviceStream({ call, clock, devices });
     this.#streams.add(stream);
     onStreams(this.#streams.size);
     const gone = () => {

@@ -61,6 +61,25 @@ export class PodResources {
     return { kubelet, pods: answer.podResources.length, owners: ownersOf(answer, resources) };
   }
 
+  /**
+   * What can be allocated, by kubelet's own account: healthy ids by resource name.
+   *
+   * @throws ForwarderError `unsupported` by a kubelet that speaks v1alpha1 only, otherwise as {@link PodResources.list}
+   */
+  async allocatable(signal: AbortSignal): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
+    using deadline = this.#clock.deadline('asking kubelet what can be allocated', LIST_MS, signal);
+    const method = PodResourcesListerService.getAllocatableResources;
+    const { devices } = await callOnce({ socket: this.#socket, request: {}, signal: deadline.signal, method });
+    const ids = new Map<string, Set<string>>();
+    for (const { resourceName, deviceIds } of devices) {
+      // One entry for each NUMA node.
+      const known = ids.get(resourceName) ?? new Set();
+      for (const id of deviceIds) known.add(id);
+      ids.set(resourceName, known);
+    }
+    return ids;
+  }
+
   async #call(signal: AbortSignal): Promise<ListAnswer> {
     const call = { socket: this.#socket, request: {}, signal };
     try {

@@ -41,6 +41,11 @@ export class Tenure implements Disposable {
     else this.#over('kubelet ended the device stream');
   }
 
+  /** Ends the tenure, because kubelet goes by it no more. */
+  lose(reason: string): void {
+    this.#over(reason);
+  }
+
   /** From the answer to Register on: kubelet has to open a stream soon. Resolves, never rejects, when all is over. */
   async over(): Promise<void> {
     const { clock } = this.#parts;
