@@ -1,46 +1,63 @@
 import type { Assignment, Functions } from '../forwarder/elements/claim-function.js';
 import { ForwarderError } from '../ports/error.js';
 import type { PciAddress } from '../ports/pci-address.js';
-import type { Owner } from '../resourcepool/claim.js';
+import type { Claim, Owner } from '../resourcepool/claim.js';
 import type { ResourcePool } from '../resourcepool/resource-pool.js';
 import type { TokenId } from '../resourcepool/token-id.js';
 
-/** The forwarder's view of the pool: VFs for the kernel mechanism, each for one connection at a time. */
+/**
+ * The forwarder's view of the pool: VFs for the kernel mechanism, each for one connection at a time. A VF that the
+ * configuration no longer offers is brought home all the same; only then nobody has it to give.
+ */
 export function functionsFromPool(pool: ResourcePool, kernelDrivers: ReadonlyMap<PciAddress, string>): Functions {
+  const offered = (address: PciAddress) => pool.function(address) !== undefined;
   return {
-    claim: (token, owner) => claim(pool, kernelDrivers, { token, owner: owner as Owner }),
-    // A VF that the configuration no longer offers is brought home all the same; then nobody has it to give.
-    release: (address, owner) => {
-      if (pool.function(address) !== undefined) pool.release(address, owner as Owner);
+    claim: (token, owner) => {
+      refuseSecondUse(pool, token);
+      return assign(pool, kernelDrivers, {
+        owner,
+        claim: pool.claim({ token, owner: owner as Owner, driver: 'kernel' }),
+      });
     },
-    adopt: ({ function: address, token, owner }) =>
-      void pool.adopt({ function: address, token, owner: owner as Owner, driver: 'kernel' }),
+    adopt: ({ function: address, token, owner }) => {
+      const claim = pool.adopt({ function: address, token, owner: owner as Owner, driver: 'kernel' });
+      return assign(pool, kernelDrivers, { owner, claim });
+    },
+    all: () =>
+      pool.functions().map(({ address, physicalFunction, use }) => ({
+        function: address,
+        kernelDriver: kernelDrivers.get(physicalFunction) ?? '',
+        free: use.kind === 'free',
+      })),
+    release: (address, owner) => {
+      if (offered(address)) pool.release(address, owner as Owner);
+    },
     entered: (address, reason) => {
-      if (pool.function(address) !== undefined) pool.quarantine(address, reason);
+      if (offered(address)) pool.quarantine(address, reason);
     },
     recovered: (address) => {
-      if (pool.function(address) !== undefined) pool.recover(address);
+      if (offered(address)) pool.recover(address);
     },
   };
 }
 
-function claim(
+/** A netdev is in one place: a token that serves two connections can do so only where no netdev moves. */
+function refuseSecondUse(pool: ResourcePool, id: TokenId): void {
+  const token = pool.token(id);
+  if (token?.state !== 'in-use') return;
+  throw new ForwarderError('busy', `token ${id} has VF ${token.function} in use by another connection`);
+}
+
+function assign(
   pool: ResourcePool,
   kernelDrivers: ReadonlyMap<PciAddress, string>,
-  { token, owner }: { token: TokenId; owner: Owner },
+  { owner, claim }: { readonly owner: string; readonly claim: Claim },
 ): Assignment {
-  const inUse = pool.token(token);
-  // A netdev is in one place: a token that serves two connections can do so only where no netdev moves.
-  if (inUse?.state === 'in-use') {
-    throw new ForwarderError('busy', `token ${token} has VF ${inUse.function} in use by another connection`);
-  }
-  const claimed = pool.claim({ token, owner, driver: 'kernel' });
-  const kernelDriver = kernelDrivers.get(claimed.physicalFunction);
+  const { function: address, physicalFunction, vfIndex, token } = claim;
+  const kernelDriver = kernelDrivers.get(physicalFunction);
   if (kernelDriver === undefined) {
-    pool.release(claimed.function, owner);
-    throw new ForwarderError('unknown', `no VF driver is known for PF ${claimed.physicalFunction}`);
+    pool.release(address, owner as Owner);
+    throw new ForwarderError('unknown', `no VF driver is known for PF ${physicalFunction}`);
   }
-  const { function: address, physicalFunction, vfIndex } = claimed;
-  const tokenName = pool.token(token)?.name ?? '';
-  return { function: address, physicalFunction, vfIndex, kernelDriver, tokenName };
+  return { function: address, physicalFunction, vfIndex, kernelDriver, tokenName: pool.token(token)?.name ?? '' };
 }

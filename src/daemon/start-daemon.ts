@@ -101,7 +101,9 @@ async function start(parts: DaemonParts, teardown: Teardown, signal: AbortSignal
     pci: node.pci,
     namespaces: node.namespaces,
     functions: functionsFromPool(node.pool, node.kernelDrivers),
+    resetVfs: settings.resetVfs,
     journal,
+    recordsComplete: true,
     issuer: identity.issuer,
     ...network,
     clock,
@@ -114,7 +116,7 @@ async function start(parts: DaemonParts, teardown: Teardown, signal: AbortSignal
     await Promise.race([forwarder.connections.closeAll(), rejection(deadline)]);
   });
   const taken = await forwarder.takeOver(signal);
-  log.info('phase: former connections taken over', { connections: taken.length });
+  log.info('phase: former connections taken over', { connections: taken.connections.length });
   plugin.serve();
   log.info('phase: device plugin started', { resources: node.pool.names() });
   await serve(parts, { forwarder, identity, manager: network.manager, running: running.signal, teardown }, signal);

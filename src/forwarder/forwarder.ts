@@ -28,6 +28,8 @@ import { expire } from './elements/expire.js';
 import { regainFromCaller } from './elements/hold-namespace.js';
 import { leaveFormerHop } from './elements/leave-former-hop.js';
 import { updateToken, withTokens } from './elements/update-token.js';
+import { auditForEver } from './recovery/audit.js';
+import { type Stray, Strays } from './recovery/strays.js';
 import { type TakenOver, takeOver } from './recovery/take-over.js';
 import { undoAttempt } from './undoing.js';
 
@@ -38,11 +40,15 @@ export interface ForwarderParts {
   readonly pci: PciBus;
   readonly namespaces: Namespaces;
   readonly functions: Functions;
+  /** Whether a VF is reset after each of its users, where it can be. */
+  readonly resetVfs: boolean;
   readonly issuer: TokenIssuer;
   readonly directory: Directory;
   readonly nextHops: NextHops;
   /** What a former process has left in it is taken over. */
   readonly journal: Journal;
+  /** False when the journal has lost what former processes wrote: then reality alone has to tell. */
+  readonly recordsComplete: boolean;
   readonly clock: Clock;
   readonly log: Log;
   readonly newId: () => string;
@@ -58,23 +64,40 @@ export interface Asked {
 
 /** The forwarder as its gRPC server sees it: plain messages in, plain messages out. */
 export interface Forwarder {
-  /** Takes over what a former process has left; to be called once, before anything else. */
-  takeOver(signal: AbortSignal): Promise<readonly TakenOver[]>;
+  /** Takes over what a former process has left, and finds out which VFs are free; once, before anything is given out. */
+  takeOver(signal: AbortSignal): Promise<TakeOverReport>;
+  /** Looks again and again whether the node still is as is on record, until the forwarder's signal fires. */
+  audit(intervalMs: number): Promise<void>;
   request(request: NetworkServiceRequest, asked: Asked): Promise<Connection>;
   close(connection: Connection, asked: Asked): Promise<void>;
   readonly connections: Connections;
   readonly events: ConnectionEvents;
   quarantined(): readonly QuarantinedFunction[];
+  strays(): readonly Stray[];
+}
+
+/** What the start has found. */
+export interface TakeOverReport {
+  readonly connections: readonly TakenOver[];
+  readonly quarantined: readonly QuarantinedFunction[];
+  readonly strays: readonly Stray[];
 }
 
 /** Puts the forwarder together: this list of elements is what happens to a Request, from top to bottom. */
 export function createForwarder(parts: ForwarderParts): Forwarder {
   const { clock, log, functions, issuer, nextHops, signal } = parts;
-  const world: World = { pci: parts.pci, namespaces: parts.namespaces, clock, held: new HeldNamespaces() };
+  const strays = new Strays({ pci: parts.pci, functions, log, recordsComplete: parts.recordsComplete });
+  const world: World = {
+    pci: parts.pci,
+    namespaces: parts.namespaces,
+    clock,
+    held: new HeldNamespaces(),
+    resetVfs: parts.resetVfs,
+  };
   const attempt = undoAttempt(
     {
       ...kernelInverses(world),
-      'function-claimed': releaseFunction(functions),
+      'function-claimed': releaseFunction(functions, strays),
       onward: closeOnward(nextHops),
     },
     clock,
@@ -82,7 +105,8 @@ export function createForwarder(parts: ForwarderParts): Forwarder {
   const book = new Book(parts.journal);
   const records = new ConnectionRecords(parts.journal);
   const quarantine = new Quarantine({ attempt, book }, { clock, log, signal, events: functions });
-  const deliveries = [deliverKernel(world, functions), deliverNoop];
+  const deliveries = [deliverKernel({ world, functions, strays }), deliverNoop];
+  const inspect = inspectDelivered(deliveries);
   const events = new ConnectionEvents(log);
   const connections = new Connections({
     chain: chain([
@@ -107,8 +131,13 @@ export function createForwarder(parts: ForwarderParts): Forwarder {
     connections,
     events,
     quarantined: () => quarantine.report(),
-    takeOver: (abort) =>
-      takeOver({ book, records, connections, functions, inspect: inspectDelivered(deliveries), log }, abort),
+    strays: () => strays.report(),
+    async takeOver(abort) {
+      const taken = await takeOver({ book, records, connections, functions, inspect, log }, abort);
+      await strays.survey();
+      return { connections: taken, quarantined: quarantine.report(), strays: strays.report() };
+    },
+    audit: (intervalMs) => auditForEver({ connections, inspect, strays, clock, log, signal }, intervalMs),
     async request(request, asked) {
       if (request.connection === undefined) throw new ForwarderError('invalid', 'the request has no connection');
       const { connection, caller } = enterPath(request.connection, parts.name, parts.newId);

@@ -56,6 +56,8 @@ export interface SimulatedForwarderOptions {
   readonly pf?: Partial<PfOptions>;
   readonly turn?: Turn;
   readonly simulatedVfs?: boolean;
+  /** As the setting; true unless given. */
+  readonly resetVfs?: boolean;
   /** Names under which every VF is offered. */
   readonly tokenNames?: readonly string[];
 }
@@ -71,7 +73,7 @@ export class SimulatedForwarder {
   readonly ended = new AbortController();
 
   static async create(options: SimulatedForwarderOptions = {}) {
-    const { pf = {}, turn = inOrder, simulatedVfs = false, tokenNames = [tokenName] } = options;
+    const { pf = {}, turn = inOrder, simulatedVfs = false, resetVfs = true, tokenNames = [tokenName] } = options;
     const physicalFunction = { address: '0000:01:00.0', name: 'pf0', vfs: 4, ...pf };
     const node = new SimNode({ pfs: [physicalFunction], turn, simulatedVfs });
     const config = {
@@ -90,7 +92,7 @@ export class SimulatedForwarder {
     const newId = () => `sriov-00000000-0000-4000-8000-${String(++ids).padStart(12, '0')}` as TokenId;
     const pool = new ResourcePool(catalogue, newId);
     const drivers = new Map([[config.address, config.vfKernelDriver]]);
-    return new SimulatedForwarder({ node, pool, drivers, turn });
+    return new SimulatedForwarder({ node, pool, drivers, turn, resetVfs });
   }
 
   private constructor(parts: {
@@ -98,6 +100,7 @@ export class SimulatedForwarder {
     pool: ResourcePool;
     drivers: ConstructorParameters<typeof Map<ReturnType<typeof parsePciAddress>, string>>[0];
     turn: Turn;
+    resetVfs: boolean;
   }) {
     const { node, pool, turn } = parts;
     this.node = node;
@@ -110,8 +113,10 @@ export class SimulatedForwarder {
       pci: node.bus,
       namespaces: node.namespaces,
       functions: functionsFromPool(pool, new Map(parts.drivers)),
+      resetVfs: parts.resetVfs,
       issuer: issuer(this.clock),
       journal: memoryJournal(),
+      recordsComplete: true,
       directory: this.endpoint.directory,
       nextHops: this.endpoint.nextHops,
       clock: this.clock,

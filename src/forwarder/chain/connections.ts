@@ -1,6 +1,7 @@
 import { type Connection, type Mechanism, State } from '../../../apis/generated/connection.js';
 import type { Entry } from '../../ledger/entry.js';
 import { Ledger, type Mark, type Undoing, type Unwound } from '../../ledger/ledger.js';
+import type { Finding } from '../../mechanism/finding.js';
 import type { Clock } from '../../ports/clock.js';
 import { ForwarderError, toForwarderError } from '../../ports/error.js';
 import type { Log } from '../../ports/log.js';
@@ -123,9 +124,22 @@ export class Connections {
     this.#expiry.disarmAll();
   }
 
-  /** Established connections, with our own id and index. */
+  /**
+   * Compares each established connection with reality, in its turn. Monitors are told DOWN of one that is not as it was
+   * promised, so that its client asks again, and UP when it is; one of which nothing is left is closed.
+   */
+  async inspect(look: (held: HeldConnection) => Promise<Finding | undefined>): Promise<void> {
+    const looks = [...this.#held.keys()].map((id) => this.#queues.run(id, () => this.#inspect(id, look)));
+    for (const { status, ...more } of await Promise.allSettled(looks)) {
+      if (status === 'rejected') this.#parts.log.debug('a connection could not be inspected', more);
+    }
+  }
+
+  /** Established connections, with our own id and index; DOWN are those of which something is not as promised. */
   established(): Connection[] {
-    return [...this.#held.values()].flatMap((held) => held.established?.connection ?? []);
+    return [...this.#held.values()].flatMap(({ established, finding }) =>
+      established === undefined ? [] : { ...established.connection, state: finding ? State.DOWN : State.UP },
+    );
   }
 
   report(): readonly ConnectionReport[] {
@@ -153,6 +167,23 @@ export class Connections {
       if (expires !== undefined) held.expires = expires; // the timer that is set stands for this one
       throw await this.#failed(held, mark, toForwarderError(thrown));
     }
+  }
+
+  async #inspect(id: string, look: (held: HeldConnection) => Promise<Finding | undefined>): Promise<void> {
+    const held = this.#held.get(id);
+    if (held?.established === undefined) return;
+    const before = held.finding;
+    const finding = await look(held);
+    held.finding = finding;
+    if (finding?.reason === before?.reason) return;
+    this.#publish(held.established.connection, finding === undefined ? State.UP : State.DOWN);
+    const fields = { connection: id, finding: finding?.kind, reason: finding?.reason };
+    if (finding === undefined) this.#parts.log.info('connection is as promised again', { connection: id });
+    else this.#parts.log.warn('connection is not as promised any more', fields);
+    if (finding?.kind !== 'gone') return;
+    await this.#close(id, undefined).catch((error: unknown) => {
+      this.#parts.log.warn('closing a lost connection was not complete', { connection: id, error: String(error) });
+    });
   }
 
   #succeeded(held: HeldConnection, answer: Connection): Connection {

@@ -1,5 +1,6 @@
 import type { Connection } from '../../../apis/generated/connection.js';
 import type { Ledger } from '../../ledger/ledger.js';
+import type { Finding } from '../../mechanism/finding.js';
 import type { ConnectionRecords } from './connection-records.js';
 
 /** A typed place in a connection's memory. */
@@ -63,6 +64,8 @@ export class HeldConnection {
   readonly #records: ConnectionRecords;
   #established: Established | undefined;
   #lost = false;
+  /** What somebody else has made of it since the last Request, as the last look at the node showed. */
+  finding?: Finding | undefined;
   /** When it shall be closed for want of a refresh, if the Request that is running succeeds; ms since the epoch. */
   expires?: number;
 
@@ -107,6 +110,7 @@ export class HeldConnection {
     this.ledger.settle();
     this.#established = established;
     this.#lost = false;
+    this.finding = undefined;
   }
 
   /** To be called before anything of what was established is given up: should the process end now, all of it goes. */

@@ -4,6 +4,7 @@ import { ForwarderError } from '../../ports/error.js';
 import type { PciAddress } from '../../ports/pci-address.js';
 import type { TokenId } from '../../resourcepool/token-id.js';
 import type { Call } from '../chain/call.js';
+import type { Strays } from '../recovery/strays.js';
 
 /** A VF given to a connection. */
 export interface Assignment {
@@ -22,16 +23,25 @@ export interface RecordedClaim extends Assignment {
   readonly owner: string;
 }
 
+/** A VF as those see it who look after all of them. */
+export interface OfferedFunction {
+  readonly function: PciAddress;
+  readonly kernelDriver: string;
+  /** True when it can be given out. */
+  readonly free: boolean;
+}
+
 /** Who gives VFs out, and keeps those back that could not be taken home. */
 export interface Functions extends QuarantineEvents {
   /** @throws ForwarderError `not-found`, `refused`, `exhausted`, `busy` (see ResourcePool.claim) */
   claim(token: TokenId, owner: string): Assignment;
   /**
-   * The same for the very VF that a former process has claimed, before anything else is given out.
+   * The same for the very VF that the owner has already.
    *
-   * @throws ForwarderError when the pool cannot have it so any more (see ResourcePool.adopt)
+   * @throws ForwarderError when the pool cannot have it so (see ResourcePool.adopt)
    */
-  adopt(claim: RecordedClaim): void;
+  adopt(claim: Pick<RecordedClaim, 'function' | 'token' | 'owner'>): Assignment;
+  all(): readonly OfferedFunction[];
   /** Releasing what the owner does not hold does nothing. */
   release(address: PciAddress, owner: string): void;
 }
@@ -63,15 +73,51 @@ export async function claimFunction(functions: Functions, token: TokenId, { held
   return assignment;
 }
 
+/**
+ * Claims a VF that its client has and nobody has on record. Until {@link settleStray} says otherwise, undoing the claim
+ * leaves the VF where it is.
+ */
+export async function claimStray(
+  functions: Functions,
+  {
+    function: address,
+    token,
+    reason,
+  }: { readonly function: PciAddress; readonly token: TokenId; readonly reason: string },
+  { held }: Call,
+): Promise<void> {
+  const { function: _sameAddress, ...rest } = functions.adopt({ function: address, token, owner: held.id });
+  const args = { owner: held.id, token, ...rest, stray: reason };
+  try {
+    await held.ledger.perform(
+      { kind: 'function-claimed', args, function: address, frees: true },
+      async () => undefined,
+    );
+  } catch (error) {
+    functions.release(address, held.id);
+    throw error;
+  }
+}
+
+/** From now on the claim is like any other: undoing it is the last step of the VF's way home. */
+export function settleStray({ held: { ledger } }: Call): PciAddress {
+  const entry = ledger.find('function-claimed');
+  if (entry?.function === undefined) throw new ForwarderError('unknown', 'the connection has claimed no VF');
+  ledger.amend(entry.id, { stray: null });
+  return entry.function;
+}
+
 /** What a claim's entry says; undefined for entries of another kind. */
 export function recordedClaim({ kind, function: address, args }: Entry): RecordedClaim | undefined {
   if (kind !== 'function-claimed' || address === undefined) return undefined;
   return { ...(args as unknown as Omit<RecordedClaim, 'function'>), function: address };
 }
 
-/** Gives the VF back. */
-export function releaseFunction(functions: Functions): Inverse {
+/** Gives the VF back; one that was claimed where its client has it, and no more, goes back to the strays. */
+export function releaseFunction(functions: Functions, strays: Strays): Inverse {
   return async ({ function: address, args }) => {
-    if (address !== undefined) functions.release(address, String(args['owner']));
+    if (address === undefined) return;
+    functions.release(address, String(args['owner']));
+    if (typeof args['stray'] === 'string') strays.add({ function: address, reason: args['stray'] });
   };
 }

@@ -8,8 +8,9 @@ import type { World } from '../../mechanism/kernel/world.js';
 import { ForwarderError } from '../../ports/error.js';
 import type { Call } from '../chain/call.js';
 import { memoryKey } from '../chain/held-connection.js';
+import { adoptUnrecorded, claimUnrecorded, type Recognition } from './adopt-unrecorded.js';
 import type { Delivery } from './choose-mechanism.js';
-import { type Assignment, claimFunction, type Functions } from './claim-function.js';
+import { type Assignment, claimFunction } from './claim-function.js';
 import { holdNamespace, releaseFormerNamespaces } from './hold-namespace.js';
 import { type KernelRequest, readKernelRequest } from './kernel-request.js';
 import { readContextPlan } from './read-netdev-plan.js';
@@ -31,7 +32,8 @@ const deliveredKey = memoryKey<Delivered>('delivered netdev');
  *
  * `KERNEL_INTERFACE` is how clients of the first NSM releases spell it.
  */
-export function deliverKernel(world: World, functions: Functions): Delivery {
+export function deliverKernel(recognition: Recognition): Delivery {
+  const { world, functions } = recognition;
   return {
     name: 'deliver-kernel',
     types: ['KERNEL', 'KERNEL_INTERFACE'],
@@ -45,11 +47,15 @@ export function deliverKernel(world: World, functions: Functions): Delivery {
       if (mechanism === undefined) throw new ForwarderError('invalid', 'no mechanism was chosen');
       const request = readKernelRequest(mechanism);
       readContextPlan(call.connection, request.trunk); // what is wrong already need not go any further
+      const unrecorded = await claimUnrecorded(recognition, request, call);
       const assignment = await claimFunction(functions, request.token, call);
       await holdNamespace(world, { request, function: assignment.function }, call);
-      await refuseTakenName(world, request, call);
+      if (!unrecorded) await refuseTakenName(world, request, call);
       const answer = await next(call);
       const plan = netdevPlan(request, assignment, answer);
+      if (unrecorded) {
+        call.held.memory.set(deliveredKey, { plan, netdev: await adoptUnrecorded(world, request, call) });
+      }
       await bringTo(world, plan, call);
       const parameters = { ...mechanism.parameters, pciAddress: assignment.function };
       return { ...answer, mechanism: { ...mechanism, parameters } };

@@ -20,7 +20,7 @@ export async function holdNamespace(
     return kind === 'namespace-held' && args['namespace'] === request.namespace;
   });
   if (recorded && world.held.isHolder(request.namespace, id)) return;
-  const namespace = await receive(world, request, call);
+  const namespace = await receiveNamespace(world, request, call);
   // On record and yet not held: the descriptor went with the process that had it.
   if (recorded) {
     world.held.hold(namespace, id);
@@ -58,11 +58,15 @@ export async function regainFromCaller(
     const inodeUrl = `inode://${namespace}`;
     if (kind !== 'namespace-held' || world.held.isHolder(namespace, held.id) || !sent.includes(inodeUrl)) continue;
     using deadline = world.clock.deadline(`waiting for ${inodeUrl}`, descriptorMs, signal);
-    world.held.hold(await receive(world, { inodeUrl, namespace }, { caller, signal: deadline.signal }), held.id);
+    world.held.hold(
+      await receiveNamespace(world, { inodeUrl, namespace }, { caller, signal: deadline.signal }),
+      held.id,
+    );
   }
 }
 
-async function receive(
+/** The namespace that a Request names, by the descriptor that its caller sends for it. */
+export async function receiveNamespace(
   world: World,
   request: Pick<KernelRequest, 'inodeUrl' | 'namespace'>,
   call: Pick<Call, 'caller' | 'signal'>,

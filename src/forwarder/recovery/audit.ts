@@ -1,0 +1,52 @@
+import type { Clock } from '../../ports/clock.js';
+import { toForwarderError } from '../../ports/error.js';
+import type { Log } from '../../ports/log.js';
+import type { Connections } from '../chain/connections.js';
+import type { Inspect } from '../elements/choose-mechanism.js';
+import type { Strays } from './strays.js';
+
+interface Parts {
+  readonly connections: Connections;
+  readonly inspect: Inspect;
+  readonly strays: Strays;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
+const firstPauseMs = 1_000;
+
+/** How long one look at the whole node may take. */
+const longestLookMs = 60_000;
+
+/**
+ * Looks at the node again and again, until the signal fires: whether every connection's VF is still as it was promised,
+ * and whether every other VF is still free. Others may rebind drivers, take netdevs away or remove VFs at any time.
+ *
+ * @param intervalMs between two looks; the first ones come sooner: some netdevs appear a while after their VFs
+ */
+export async function auditForEver(parts: Parts, intervalMs: number): Promise<void> {
+  const { clock, log, signal } = parts;
+  for (let pause = Math.min(firstPauseMs, intervalMs); ; pause = Math.min(pause * 2, intervalMs)) {
+    const slept = await clock.sleep(pause, signal).then(
+      () => true,
+      () => false,
+    );
+    if (!slept) return;
+    try {
+      using deadline = clock.deadline('looking at the node', longestLookMs, signal);
+      await audit(parts, deadline.signal);
+    } catch (thrown) {
+      log.warn('the node could not be compared with what is on record', { reason: toForwarderError(thrown).message });
+    }
+  }
+}
+
+/** One look. */
+export async function audit(
+  { connections, inspect, strays }: Omit<Parts, 'clock'>,
+  signal: AbortSignal,
+): Promise<void> {
+  await connections.inspect((held) => inspect(held, signal));
+  await strays.survey();
+}
