@@ -1,0 +1,113 @@
+import { lstat, readdir } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import type { Cgroup } from '../ports/device-access.js';
+import { ForwarderError } from '../ports/error.js';
+import { isPodsFolder, type PodUid, podFolders } from '../ports/pod-cgroup.js';
+import { errnoOf } from './cgroup-failure.js';
+
+/** A container may make cgroups of its own: it must not keep the daemon busy with them. */
+const mostCgroups = 512;
+/** A node's own tree is a few levels deep, with a few more where the node is a container itself. */
+const deepestPodsFolder = 10;
+
+/**
+ * Finds the cgroups of pods in one hierarchy, by kubelet's layouts and below whatever folder kubelet was told to use.
+ * Of several folders with the name the one nearest to the root counts: what pods and users make lies deeper.
+ */
+export class PodCgroups {
+  readonly #root: string;
+  /** Pods folders found so far, by their distance from the root; a pod that is in none of them leads to a new look. */
+  #podsFolders: readonly (readonly string[])[] = [];
+  #looking: Promise<void> | undefined;
+
+  /** @param root - where the hierarchy is mounted */
+  constructor(root: string) {
+    this.#root = root;
+  }
+
+  /** See {@link DeviceAccess.cgroupsOf}. */
+  async of(pod: PodUid, signal: AbortSignal): Promise<readonly Cgroup[]> {
+    const known = await this.#folderOf(pod);
+    if (known === undefined) await this.#look(signal);
+    const folder = known ?? (await this.#folderOf(pod));
+    if (folder === undefined) return [];
+    const found = await this.#tree(folder, signal);
+    if (found.length <= mostCgroups) return found;
+    throw new ForwarderError(
+      'exhausted',
+      `pod ${pod} has more than ${mostCgroups} cgroups: it made too many of its own`,
+    );
+  }
+
+  /** The cgroups of all pods. */
+  async *all(signal: AbortSignal): AsyncGenerator<Cgroup> {
+    await this.#look(signal);
+    for (const folder of this.#podsFolders.flat()) yield* await this.#tree(folder, signal, Number.POSITIVE_INFINITY);
+  }
+
+  async #folderOf(pod: PodUid): Promise<string | undefined> {
+    for (const equallyNear of this.#podsFolders) {
+      const candidates = equallyNear.flatMap((at) => podFolders(basename(at), pod).map((folder) => `${at}/${folder}`));
+      const there = await Promise.all(candidates.map((path) => this.#inode(path)));
+      const found = candidates.filter((_, n) => there[n] !== undefined);
+      if (found.length > 1) {
+        throw new ForwarderError('refused', `pod ${pod} has two cgroups: ${found.join(' and ')}`);
+      }
+      if (found.length === 1) return found[0];
+    }
+    return undefined;
+  }
+
+  /** Looks for pods folders; whoever wants to know meanwhile waits for the same look. */
+  #look(signal: AbortSignal): Promise<void> {
+    this.#looking ??= this.#podsFoldersBelow(signal)
+      .then((found) => {
+        this.#podsFolders = found;
+      })
+      .finally(() => {
+        this.#looking = undefined;
+      });
+    return this.#looking;
+  }
+
+  async #podsFoldersBelow(signal: AbortSignal): Promise<readonly (readonly string[])[]> {
+    const found: string[][] = [];
+    let level = [''];
+    for (let depth = 0; level.length > 0 && depth < deepestPodsFolder; depth += 1) {
+      const children: string[] = [];
+      for (const path of level) {
+        signal.throwIfAborted();
+        children.push(...(await this.#children(path)));
+      }
+      found.push(children.filter((path) => isPodsFolder(basename(path))));
+      level = children.filter((path) => !isPodsFolder(basename(path)));
+    }
+    return found.filter((paths) => paths.length > 0);
+  }
+
+  /** The folder and all below it, level by level. */
+  async #tree(folder: string, signal: AbortSignal, most = mostCgroups): Promise<readonly Cgroup[]> {
+    const found: Cgroup[] = [];
+    for (let level = [folder]; level.length > 0 && found.length <= most; ) {
+      signal.throwIfAborted();
+      const inodes = await Promise.all(level.map((path) => this.#inode(path)));
+      found.push(...level.flatMap((path, n) => (inodes[n] === undefined ? [] : [{ path, inode: inodes[n] }])));
+      level = (await Promise.all(level.map((path) => this.#children(path)))).flat();
+    }
+    return found;
+  }
+
+  async #children(path: string): Promise<readonly string[]> {
+    const entries = await readdir(join(this.#root, path), { withFileTypes: true }).catch(absent);
+    return (entries ?? []).filter((entry) => entry.isDirectory()).map((entry) => `${path}/${entry.name}`);
+  }
+
+  async #inode(path: string): Promise<string | undefined> {
+    const status = await lstat(join(this.#root, path), { bigint: true }).catch(absent);
+    return status?.isDirectory() ? String(status.ino) : undefined;
+  }
+}
+
+function absent(error: unknown): undefined {
+  if (errnoOf(error) !== 'ENOENT') throw error;
+}
