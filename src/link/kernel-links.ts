@@ -4,6 +4,7 @@ import type { PciAddress } from '../ports/pci-address.js';
 import { u32 } from './attributes.js';
 import { isErrno, kernelError } from './kernel-error.js';
 import {
+  addAltNameRequest,
   changeRequests,
   decodeLink,
   linkHeader,
@@ -60,6 +61,11 @@ export class KernelLinks implements Links {
       weight: 'move',
       holding: [target],
     });
+  }
+
+  async addAltName(index: number, altName: string, signal: AbortSignal): Promise<void> {
+    const operation = `give link ${index} the alternative name ${JSON.stringify(altName)}`;
+    await this.#channel.request(addAltNameRequest(index, altName), { signal, operation });
   }
 
   async removeAltName(index: number, altName: string, signal: AbortSignal): Promise<void> {

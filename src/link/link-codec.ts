@@ -6,7 +6,7 @@ import type { PciAddress } from '../ports/pci-address.js';
 import { parsePciAddress } from '../ports/pci-address.js';
 import { Attributes, all, attribute, nest, text, u32 } from './attributes.js';
 import type { Request } from './exchange.js';
-import { IFLA, RTEXT_FILTER, RTM } from './rtnetlink.js';
+import { IFLA, NLM_F, RTEXT_FILTER, RTM } from './rtnetlink.js';
 
 const IFF_UP = 1;
 const headerLength = 16;
@@ -88,10 +88,18 @@ export function moveRequest(index: number, fd: number, name: string): Request {
   return { type: RTM.SETLINK, flags: 0, body };
 }
 
+/** RTM_NEWLINKPROP for one alternative name. */
+export function addAltNameRequest(index: number, altName: string): Request {
+  return { type: RTM.NEWLINKPROP, flags: NLM_F.CREATE | NLM_F.EXCL, body: altNameBody(index, altName) };
+}
+
 /** RTM_DELLINKPROP for one alternative name. */
 export function removeAltNameRequest(index: number, altName: string): Request {
-  const body = Buffer.concat([linkHeader(index), nest(IFLA.PROP_LIST, text(IFLA.ALT_IFNAME, altName))]);
-  return { type: RTM.DELLINKPROP, flags: 0, body };
+  return { type: RTM.DELLINKPROP, flags: 0, body: altNameBody(index, altName) };
+}
+
+function altNameBody(index: number, altName: string): Buffer {
+  return Buffer.concat([linkHeader(index), nest(IFLA.PROP_LIST, text(IFLA.ALT_IFNAME, altName))]);
 }
 
 /** The kernel's own rule (dev_valid_name), and no `%`: it takes that for a pattern and makes up a number. */

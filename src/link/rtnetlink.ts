@@ -18,6 +18,7 @@ export const RTM = {
   NEWRULE: 32,
   DELRULE: 33,
   GETRULE: 34,
+  NEWLINKPROP: 108,
   DELLINKPROP: 109,
 } as const;
 

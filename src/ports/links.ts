@@ -53,6 +53,9 @@ export interface Links {
    * addresses, routes and neighbours; MAC, MTU and altnames stay, the index stays if it is free.
    */
   move(index: number, to: NetNamespace, name: string, signal: AbortSignal): Promise<void>;
+  /** @throws ForwarderError `exists` when a netdev of this namespace has it, as its name or besides, this one included */
+  addAltName(index: number, altName: string, signal: AbortSignal): Promise<void>;
+  /** @throws ForwarderError `not-found` when it has no such name */
   removeAltName(index: number, altName: string, signal: AbortSignal): Promise<void>;
   /** The settings of the PF's VF. @throws ForwarderError `not-found` (no such VF), `unsupported` (not a PF) */
   readVf(pfIndex: number, vf: number, signal: AbortSignal): Promise<VfSettings>;

@@ -105,11 +105,28 @@ export function describeLinksContract(suite: NetworkSuite): void {
         expect(await linkNamed(home, 'vf0')).to.deep.equal(before);
       });
 
-      it('removes alternative names', async () => {
+      it('gives and takes alternative names', async () => {
         await harness.makeVfLink('vf0');
         const before = await linkNamed(home, 'vf0');
-        await harness.addAltName(before.index, 'other');
-        await home.links.removeAltName(before.index, 'other', inTime());
+        const altName = 'a-name-of-more-than-fifteen-bytes';
+        await home.links.addAltName(before.index, altName, inTime());
+        expect(await linkNamed(home, altName)).to.deep.equal({ ...before, altNames: [altName] });
+        await home.links.removeAltName(before.index, altName, inTime());
+        expect(await linkNamed(home, 'vf0')).to.deep.equal(before);
+      });
+
+      it('gives no alternative name that is taken, and takes none that is not there', async () => {
+        await harness.makeVfLink('vf0');
+        await harness.makeVfLink('vf1');
+        const { index } = await linkNamed(home, 'vf0');
+        await harness.addAltName(index, 'other');
+        const before = await linkNamed(home, 'vf0');
+        for (const taken of ['vf0', 'vf1', 'other']) {
+          const error = await failure('exists', home.links.addAltName(index, taken, inTime()));
+          expect(error.message).to.include(taken);
+        }
+        await failure('not-found', home.links.removeAltName(index, 'no-such-name', inTime()));
+        await failure('not-found', home.links.addAltName(999_999, 'some-name', inTime()));
         expect(await linkNamed(home, 'vf0')).to.deep.equal(before);
       });
     });

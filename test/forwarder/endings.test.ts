@@ -107,7 +107,7 @@ describe('a connection that nobody refreshes', () => {
     expect(world.forwarder.connections.report()[0]).to.deep.equal({
       id: 'connection-1',
       networkService: 'service',
-      holds: ['function-claimed', 'namespace-held', 'onward', 'netdev-identity', 'netdev-moved'],
+      holds: ['function-claimed', 'namespace-held', 'onward', 'netdev-identity', 'function-used', 'netdev-moved'],
     });
     expect(world.clock.pending).to.equal(4);
     world.forwarder.connections.stop();

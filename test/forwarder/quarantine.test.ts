@@ -38,6 +38,7 @@ describe('taking a connection back', () => {
       'links.move /sim/ns/client #7 nsm-1 to home as vf000001100',
       'links.changeVf home #2 pf0 vf 0 {"mac":"00:00:00:00:00:00","vlan":0,"qos":0,"vlanProtocol":"802.1q"}',
       'pci.unbind 0000:01:10.0',
+      'pci.reset 0000:01:10.0',
       'pci.bind 0000:01:10.0 igbvf',
       'links.change home #8 eth0 {"mac":"02:5a:11:3c:6e:f3"}',
       'nextHops.close unix:///run/endpoint.sock',
@@ -54,7 +55,7 @@ describe('taking a connection back', () => {
     expect(more).to.deep.equal([]);
     expect(quarantined).to.deep.include({
       function: vf,
-      owed: ['netdev-moved', 'netdev-identity', 'namespace-held', 'function-claimed'],
+      owed: ['netdev-moved', 'function-used', 'netdev-identity', 'namespace-held', 'function-claimed'],
       attempts: 0,
     });
     expect(quarantined?.reason).to.match(/^could not undo netdev-moved: links\.move \/sim\/ns\/client/);

@@ -68,7 +68,7 @@ describe('a refresh that cannot be done in place', () => {
 
   for (const to of ['home', '/sim/ns/other']) {
     it(`brings a netdev again that somebody moved to ${to}, unless it cannot be found`, async () => {
-      const { world, wish, untouched } = await oneClient();
+      const { world, wish, untouched } = await oneClient({ resetVfs: false });
       const answer = await world.connect(wish);
       const before = inNamespace(world);
       if (to !== 'home') addClient(world, to);
@@ -88,6 +88,19 @@ describe('a refresh that cannot be done in place', () => {
       }
     });
   }
+
+  it('brings a new netdev when its function starts afresh, wherever the old one is', async () => {
+    const { world, wish, untouched } = await oneClient();
+    const answer = await world.connect(wish);
+    addClient(world, '/sim/ns/other');
+    await moveByHand(world, 'nsm-1', '/sim/ns/other');
+    const again = await world.refresh(answer, wish);
+    expect(inNamespace(world)).to.include('nsm-1 of 0000:01:10.0').and.include('address 10.0.0.1/32');
+    expect(inNamespace(world, '/sim/ns/other')).to.equal('');
+    world.node.killNamespace('/sim/ns/other');
+    await world.close(again, wish);
+    expect(world.state()).to.equal(untouched);
+  });
 
   it('brings a new netdev when somebody has bound the driver anew and so destroyed the old one', async () => {
     const { world, wish } = await oneClient();

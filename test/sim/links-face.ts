@@ -41,6 +41,16 @@ export class LinksFace implements Links {
     });
   }
 
+  addAltName(index: number, altName: string, signal: AbortSignal): Promise<void> {
+    return this.#handle.call('links.addAltName', `${this.#name(index)} ${altName}`, signal, (namespace) => {
+      const netdev = requireNetdev(namespace, index, `give link ${index} the alternative name ${altName}`);
+      if (namespace.named(altName) !== undefined) {
+        throw new ForwarderError('exists', `${namespace.path} has a link named ${JSON.stringify(altName)}`);
+      }
+      netdev.altNames.push(altName);
+    });
+  }
+
   removeAltName(index: number, altName: string, signal: AbortSignal): Promise<void> {
     return this.#handle.call('links.removeAltName', `${this.#name(index)} ${altName}`, signal, (namespace) => {
       const netdev = requireNetdev(namespace, index, `remove alternative name ${altName} of link ${index}`);

@@ -39,7 +39,7 @@ export class DeliveryBench implements AsyncDisposable {
   private constructor(node: RealNode, pod: Pod) {
     this.#node = node;
     this.pod = pod;
-    this.world = { pci: node.pci, namespaces: node.namespaces, held: new HeldNamespaces(), clock: node.clock };
+    this.world = { pci: node.pci, namespaces: node.namespaces, held: new HeldNamespaces(), clock: node.clock, resetVfs: true };
     this.namespace = this.world.held.hold(node.namespaces.open(pod.path), holder);
     this.ledger = new Ledger(holder, {
       book: new Book(memoryJournal()),

@@ -4,6 +4,7 @@ import type { Link, NetNamespace } from '../../ports/links.js';
 import { addIp, choosingTables, firstIpObjects, type Work } from './configure-ip.js';
 import type { DeliveredNetdev, NetdevTarget } from './delivered-netdev.js';
 import { awaitAtHome, findAtHome, type HomeNetdev } from './find-at-home.js';
+import { recordUse } from './fresh-start.js';
 import { travelName } from './interface-name.js';
 import { addressObjects } from './ip-objects.js';
 import { changeSetting } from './namespace-setting.js';
@@ -38,7 +39,12 @@ async function prepareAtHome(world: World, plan: NetdevPlan, work: Work): Promis
       : await bindDriver(world, { plan, former: facts.driver }, work);
   const { links } = world.namespaces.home;
   return work.ledger.perform(identityStep(plan, original), async (id) => {
-    const rebound = await applyVfSettings(world, { plan, ownMac: original.ownMac }, work);
+    const { function: address, driver } = plan;
+    const { resettable = false } = facts;
+    const { name, parent } = original;
+    const parented = parent !== undefined;
+    const restarts = await recordUse(world, { function: address, driver, name, resettable, parented }, work);
+    const rebound = await applyVfSettings(world, { plan, ownMac: original.ownMac, restarts }, work);
     let link: Link = rebound ? await awaitAtHome(world, plan.function, work.signal) : original;
     work.ledger.amend(id, netdevArgs(identify(plan, link)));
     const change = {
@@ -78,6 +84,7 @@ function identityStep(plan: NetdevPlan, original: Link) {
       name: original.name,
       mac: original.mac,
       mtu: original.mtu,
+      altNames: original.altNames,
     },
   };
 }

@@ -1,9 +1,13 @@
 import type { Entry, Inverse, Inverses } from '../../ledger/entry.js';
-import { ForwarderError } from '../../ports/error.js';
-import type { IpObject, Link, LinkChange, Mac, NetNamespace, VfSettings } from '../../ports/links.js';
+import type { IpObject, Link, LinkChange, NetNamespace, VfSettings } from '../../ports/links.js';
 import type { PciAddress } from '../../ports/pci-address.js';
+import { dropAltNames, returnAltNames } from './alt-names.js';
 import { awaitAtHome } from './find-at-home.js';
+import { startAfresh } from './fresh-start.js';
+import { functionOf } from './function-of.js';
+import { giveHomeName } from './home-name.js';
 import { travelName } from './interface-name.js';
+import { moveHome } from './move-home.js';
 import { settingText } from './namespace-setting.js';
 import { findNetdev, recordedNetdev } from './netdev-identity.js';
 import { namespaceOf, reachNamespace } from './reach-namespace.js';
@@ -16,6 +20,7 @@ export function kernelInverses(world: World): Inverses {
     'namespace-held': async (entry) => world.held.drop(namespaceOf(entry), entry.connection),
     'driver-bound': (entry, signal) => restoreDriver(world, entry, signal),
     'netdev-identity': (entry, signal) => restoreIdentity(world, entry, signal),
+    'function-used': (entry, signal) => startAfresh(world, entry, signal),
     'vf-settings': (entry, signal) => restoreVfSettings(world, entry, signal),
     'netdev-moved': (entry, signal) => bringHome(world, entry, signal),
     'ip-added': onIpObjects(world, (namespace, objects, signal) =>
@@ -41,43 +46,25 @@ async function bringHome(world: World, entry: Entry, signal: AbortSignal): Promi
   const away = await reachNamespace(world, entry, signal);
   if (away === undefined) return;
   const netdev = recordedNetdev(entry);
-  const there = await findNetdev(away.links, netdev, signal);
-  if (there !== undefined)
-    await away.links.move(there.index, world.namespaces.home, travelName(netdev.function), signal);
+  const link = await findNetdev(away.links, netdev, signal);
+  if (link === undefined) return;
+  await moveHome({ away, link }, { home: world.namespaces.home, name: travelName(netdev.function) }, signal);
 }
 
-/** The netdev as it was: name, MAC, MTU, down. Its MAC comes last of all, when the PF no longer forbids it. */
+/** The netdev as it was: names, MAC, MTU, down. Its MAC comes last of all, when the PF no longer forbids it. */
 async function restoreIdentity(world: World, entry: Entry, signal: AbortSignal): Promise<void> {
-  const address = functionOf(entry);
-  const { name, mac, mtu } = entry.args as { name: string; mac: Mac | ''; mtu: number };
+  const { name, mac, mtu, altNames } = entry.args as unknown as Pick<Link, 'name' | 'mac' | 'mtu' | 'altNames'>;
   const link = await strandedAtHome(world, entry, signal);
   const { links } = world.namespaces.home;
+  await dropAltNames({ links, link }, altNames, signal);
   const change: LinkChange = {
     ...(link.up && { up: false }),
     ...(mac !== '' && link.mac !== mac && { mac }),
     ...(link.mtu !== mtu && { mtu }),
   };
   if (Object.keys(change).length > 0) await links.change(link.index, change, signal);
-  if (link.name !== name) await rename(world, { address, link, name }, signal);
-}
-
-/** The name it had; when another netdev took that meanwhile, the travel name stays: it tells whose it is. */
-async function rename(
-  world: World,
-  { address, link, name }: { address: PciAddress; link: Link; name: string },
-  signal: AbortSignal,
-): Promise<void> {
-  const { links } = world.namespaces.home;
-  if (link.altNames.includes(name)) await links.removeAltName(link.index, name, signal);
-  const taken = await links.change(link.index, { name }, signal).then(
-    () => false,
-    (error: unknown) => {
-      if (error instanceof ForwarderError && error.kind === 'exists') return true;
-      throw error;
-    },
-  );
-  const travelling = travelName(address);
-  if (taken && link.name !== travelling) await links.change(link.index, { name: travelling }, signal);
+  await giveHomeName(world, { function: functionOf(entry), link, name }, signal);
+  await returnAltNames({ links, link }, altNames, signal);
 }
 
 /** It may be there under any of its names: the kernel returns it when its namespace ends, as it was called there. */
@@ -130,9 +117,4 @@ function onIpObjects(
     const namespace = await reachNamespace(world, entry, signal);
     if (namespace !== undefined) await undo(namespace, objects, signal);
   };
-}
-
-function functionOf(entry: Entry): PciAddress {
-  if (entry.function === undefined) throw new ForwarderError('unknown', `a step of kind ${entry.kind} names no VF`);
-  return entry.function;
 }

@@ -29,11 +29,12 @@ function wantedVfSettings(plan: Pick<NetdevPlan, 'mac' | 'vlan'>): Partial<VfSet
  * Applies the plan's MAC and VLAN through the PF while the VF is at home and down. The PF needs a netdev for that; where
  * there is nothing to set it needs none.
  *
+ * @param vf - `restarts`: its driver is bound anew anyway when all this has been taken back
  * @returns true when the VF's driver was bound anew, which makes a new netdev
  */
 export async function applyVfSettings(
   world: World,
-  { plan, ownMac }: { readonly plan: NetdevPlan; readonly ownMac: boolean },
+  { plan, ownMac, restarts }: { readonly plan: NetdevPlan; readonly ownMac: boolean; readonly restarts: boolean },
   { ledger, signal }: Work,
 ): Promise<boolean> {
   const wanted = wantedVfSettings(plan);
@@ -48,7 +49,7 @@ export async function applyVfSettings(
     physicalFunction: plan.physicalFunction,
     vf: plan.vfIndex,
     original: restorable(original, wanted),
-    ...(rebind && { rebindTo: plan.driver }),
+    ...(rebind && !restarts && { rebindTo: plan.driver }),
   };
   await ledger.perform({ kind: 'vf-settings', args, function: plan.function }, async () => {
     await links.changeVf(pfIndex, plan.vfIndex, wanted, signal);

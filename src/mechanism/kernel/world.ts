@@ -9,4 +9,6 @@ export interface World {
   readonly namespaces: Namespaces;
   readonly held: HeldNamespaces;
   readonly clock: Clock;
+  /** Whether a VF starts afresh after each of its users. */
+  readonly resetVfs: boolean;
 }

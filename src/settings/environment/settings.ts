@@ -36,6 +36,7 @@ export interface Settings {
   readonly podResourcesPath: string;
   readonly sriovConfigFile: string;
   readonly createVfs: 'max' | 'none';
+  readonly resetVfs: boolean;
   readonly pciDevicesPath: string;
   readonly pciDriversPath: string;
   readonly cgroupPath: string;
@@ -149,6 +150,14 @@ const settingsTable: { readonly [Key in keyof Settings]: Setting<Settings[Key]> 
     meaning:
       'What a PF without VFs gets when its `numVFs` says nothing: as many as the card has, or none. ' +
       'A PF that has VFs is never changed.',
+  },
+  resetVfs: {
+    variable: 'NSM_RESET_VFS',
+    kind: boolean,
+    default: 'true',
+    meaning:
+      'After each user a VF is reset and its driver bound anew, which takes time and leaves nothing of that user on ' +
+      'the card. Off: it comes home with what the user made on it (VLAN devices, programs).',
   },
   pciDevicesPath: {
     variable: 'NSM_PCI_DEVICES_PATH',

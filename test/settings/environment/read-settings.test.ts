@@ -52,6 +52,7 @@ describe('settings from the environment', () => {
       podResourcesPath: '/var/lib/kubelet/pod-resources/',
       sriovConfigFile: './pci.config',
       createVfs: 'max',
+      resetVfs: true,
       pciDevicesPath: '/sys/bus/pci/devices',
       pciDriversPath: '/sys/bus/pci/drivers',
       cgroupPath: '/host/sys/fs/cgroup/devices',
@@ -87,6 +88,7 @@ describe('settings from the environment', () => {
     ['NSM_POD_RESOURCES_PATH', '/pr', { podResourcesPath: '/pr' }],
     ['NSM_SRIOV_CONFIG_FILE', '/etc/x', { sriovConfigFile: '/etc/x' }],
     ['NSM_CREATE_VFS', 'none', { createVfs: 'none' }],
+    ['NSM_RESET_VFS', 'false', { resetVfs: false }],
     ['NSM_PCI_DEVICES_PATH', '/d', { pciDevicesPath: '/d' }],
     ['NSM_PCI_DRIVERS_PATH', '/r', { pciDriversPath: '/r' }],
     ['NSM_CGROUP_PATH', '/c', { cgroupPath: '/c' }],
@@ -146,6 +148,7 @@ describe('wrong settings', () => {
       NSM_MAX_TOKEN_LIFETIME: '0s',
       NSM_CONNECT_TO: 'http://x',
       NSM_CREATE_VFS: 'some',
+      NSM_RESET_VFS: 'maybe',
       NSM_PPROF_ENABLED: 'yes',
     });
     expect(rules).to.deep.equal([
@@ -153,6 +156,7 @@ describe('wrong settings', () => {
       'NSM_DIAL_TIMEOUT="50": must be a duration like 10m, 1h30m or 2.5s (units h, m, s, ms, us, ns): the unit is missing',
       'NSM_MAX_TOKEN_LIFETIME="0s": must be more than 0',
       'NSM_CREATE_VFS="some": must be max or none',
+      'NSM_RESET_VFS="maybe": must be one of 1, t, T, true, TRUE, True or 0, f, F, false, FALSE, False',
       'NSM_LOG_LEVEL="loud": must be one of panic, fatal, error, warn, info, debug, trace, in any letter case',
       'NSM_PPROF_ENABLED="yes": must be one of 1, t, T, true, TRUE, True or 0, f, F, false, FALSE, False',
       'SPIFFE_ENDPOINT_SOCKET is not set and has no default: it must be unix:///absolute/path or tcp://host:port',
