@@ -50,6 +50,16 @@ export class CallGate {
     return result.value;
   }
 
+  /** A call of a synchronous port that acts out itself what a fault does to it; only a crash is none of its business. */
+  callKnowing<T>(name: string, effect: (fault: Exclude<Fault, 'crash' | 'crash-after'> | undefined) => T): T {
+    const fault = this.#enter(name)?.fault;
+    if (!this.#alive) throw new Error(`${name}: called by a process that has crashed`);
+    if (fault !== 'crash' && fault !== 'crash-after') return effect(fault);
+    if (fault === 'crash-after') effect(undefined);
+    this.#parts.crash();
+    throw new Error(`${name}: the process has crashed`);
+  }
+
   #enter(name: string): DueFault | undefined {
     return this.#alive ? this.#parts.plan.enter(name) : undefined;
   }

@@ -1,7 +1,10 @@
+import type { Journal } from '../../src/ports/journal.js';
 import type { Namespaces } from '../../src/ports/links.js';
 import type { PciBus, Provisioning } from '../../src/ports/pci-bus.js';
 import { Background } from './background.js';
+import type { CallGate } from './call-gate.js';
 import { FaultPlan } from './fault-plan.js';
+import type { JournalDisk } from './journal.js';
 import { NamespaceRegistry } from './namespace-registry.js';
 import { NetdevMaker } from './netdev-maker.js';
 import { Others } from './others.js';
@@ -39,6 +42,7 @@ export class SimNode {
   readonly #background: Background;
   readonly #registry: NamespaceRegistry;
   readonly #tree: PciTree;
+  readonly #disk: JournalDisk = new Map();
   #process: SimProcess;
   #crashes = 0;
 
@@ -66,6 +70,21 @@ export class SimNode {
 
   get namespaces(): Namespaces {
     return this.#process.namespaces;
+  }
+
+  /** What the process before has written is on record in it. */
+  get journal(): Journal {
+    return this.#process.journal;
+  }
+
+  /** How peers outside the node are reached: what goes through it is a call of the process like all others. */
+  get gate(): CallGate {
+    return this.#process.gate;
+  }
+
+  /** Fires when the process that runs now ends. */
+  get ended(): AbortSignal {
+    return this.#process.ended;
   }
 
   /** How often the process has crashed. */
@@ -111,6 +130,6 @@ export class SimNode {
 
   #start(): SimProcess {
     const gate = { plan: this.faults, turn: this.#turn, crash: () => this.crash() };
-    return new SimProcess(gate, this.#registry, this.#tree);
+    return new SimProcess(gate, { registry: this.#registry, tree: this.#tree, disk: this.#disk });
   }
 }
