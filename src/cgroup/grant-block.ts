@@ -94,7 +94,7 @@ function words({ opcode, destination, source, offset, immediate }: Instruction):
   return [opcode | (destination << 8) | (source << 12) | ((offset & 0xffff) << 16), immediate];
 }
 
-/** FNV-1a over 32-bit words, without the sign. */
+/** FNV-1a over 32-bit words. */
 function checksum(values: readonly number[]): number {
-  return values.reduce((hash, value) => Math.imul(hash ^ value, 0x01000193), 0x811c9dc5 | 0) & 0x7fffffff;
+  return values.reduce((hash, value) => Math.imul(hash ^ value, 0x01000193), 0x811c9dc5 | 0);
 }
