@@ -16,8 +16,6 @@ export interface Received {
 
 /** Endpoints of one service and the registry that knows them. A Close for a connection that none holds is no error. */
 export class SimulatedEndpoint {
-  readonly directory: Directory;
-  readonly nextHops: NextHops;
   /** What they answer; a refresh may find another one. */
   context: Partial<ConnectionContext> = { ipContext: addresses('10.0.0.1/32', '10.0.0.2/32') };
   /** What they answer to one connection, where that is not the same for all. */
@@ -37,26 +35,9 @@ export class SimulatedEndpoint {
   readonly closes: Received[] = [];
   readonly #open = new Map<string, Received>();
 
-  constructor(gate: CallGate) {
-    this.directory = {
-      findService: (name, _payload, signal) =>
-        gate.call(`directory.findService ${name}`, signal, () => serviceNamed(name, 'ETHERNET')),
-      findEndpointByName: (name, signal) =>
-        gate.call(`directory.findEndpointByName ${name}`, signal, () =>
-          this.names.includes(name) ? this.#registered(name) : undefined,
-        ),
-      findEndpoints: (service, signal) =>
-        gate.call(`directory.findEndpoints ${service}`, signal, () => this.names.map((name) => this.#registered(name))),
-    };
-    this.nextHops = {
-      request: (url, { connection }, { signal }) =>
-        gate.call(`nextHops.request ${url}`, signal, () => this.#request(url, connection)),
-      close: (url, connection, { signal }) =>
-        gate.call(`nextHops.close ${url}`, signal, () => {
-          this.closes.push({ url, connection });
-          this.#open.delete(`${url} ${connection.id}`);
-        }),
-    };
+  /** How a process reaches them. */
+  reachedBy(gate: CallGate): { readonly directory: Directory; readonly nextHops: NextHops } {
+    return { directory: this.#directory(gate), nextHops: this.#nextHops(gate) };
   }
 
   /** Connections that they hold. */
@@ -67,6 +48,31 @@ export class SimulatedEndpoint {
   /** Where a connection is held. */
   holding(id: string): readonly string[] {
     return [...this.#open.values()].filter(({ connection }) => connection.id === id).map(({ url }) => url);
+  }
+
+  #directory(gate: CallGate): Directory {
+    return {
+      findService: (name, _payload, signal) =>
+        gate.call(`directory.findService ${name}`, signal, () => serviceNamed(name, 'ETHERNET')),
+      findEndpointByName: (name, signal) =>
+        gate.call(`directory.findEndpointByName ${name}`, signal, () =>
+          this.names.includes(name) ? this.#registered(name) : undefined,
+        ),
+      findEndpoints: (service, signal) =>
+        gate.call(`directory.findEndpoints ${service}`, signal, () => this.names.map((name) => this.#registered(name))),
+    };
+  }
+
+  #nextHops(gate: CallGate): NextHops {
+    return {
+      request: (url, { connection }, { signal }) =>
+        gate.call(`nextHops.request ${url}`, signal, () => this.#request(url, connection)),
+      close: (url, connection, { signal }) =>
+        gate.call(`nextHops.close ${url}`, signal, () => {
+          this.closes.push({ url, connection });
+          this.#open.delete(`${url} ${connection.id}`);
+        }),
+    };
   }
 
   #registered(name: string): NetworkServiceEndpoint {

@@ -1,33 +1,21 @@
 import { Connection, type Mechanism } from '../../apis/generated/connection.js';
 import { ConnectionContext } from '../../apis/generated/connectioncontext.js';
 import type { NetworkServiceRequest } from '../../apis/generated/networkservice.js';
-import { buildCatalogue } from '../../src/daemon/build-catalogue.js';
-import { functionsFromPool } from '../../src/daemon/functions-from-pool.js';
 import type { Caller } from '../../src/forwarder/chain/call.js';
 import { segment } from '../../src/forwarder/chain/path.js';
-import { createForwarder, type Forwarder } from '../../src/forwarder/forwarder.js';
+import type { Forwarder, TakeOverReport } from '../../src/forwarder/forwarder.js';
 import type { ErrorKind } from '../../src/ports/error.js';
 import { toForwarderError } from '../../src/ports/error.js';
-import type { TokenIssuer } from '../../src/ports/identity.js';
-import type { Log } from '../../src/ports/log.js';
 import { parsePciAddress } from '../../src/ports/pci-address.js';
-import { ResourcePool } from '../../src/resourcepool/resource-pool.js';
+import type { ResourcePool } from '../../src/resourcepool/resource-pool.js';
 import type { TokenId } from '../../src/resourcepool/token-id.js';
-import { memoryJournal } from '../ledger/memory-journal.js';
-import { CallGate } from '../sim/call-gate.js';
+import type { PhysicalFunctionConfig } from '../../src/settings/pci-config/pci-config.js';
 import { SimClock } from '../sim/clock.js';
 import { SimNode } from '../sim/node.js';
 import type { PfOptions } from '../sim/pci-function.js';
 import { inOrder, type Turn } from '../sim/turn.js';
 import { SimulatedEndpoint } from './simulated-endpoint.js';
-
-const silentLog: Log = {
-  debug: () => undefined,
-  info: () => undefined,
-  warn: () => undefined,
-  error: () => undefined,
-  with: () => silentLog,
-};
+import { SimulatedProcess, type StartOptions, type Surroundings, unlessEnded } from './simulated-process.js';
 
 /** The name under which all VFs are offered. */
 export const tokenName = 'worker.domain/10G';
@@ -52,88 +40,95 @@ export interface Wish {
 }
 
 /** What a {@link SimulatedForwarder} is made of; what is not given is usual. */
-export interface SimulatedForwarderOptions {
+export interface SimulatedForwarderOptions extends StartOptions {
   readonly pf?: Partial<PfOptions>;
   readonly turn?: Turn;
   readonly simulatedVfs?: boolean;
-  /** As the setting; true unless given. */
-  readonly resetVfs?: boolean;
+  /** Whether namespaces of clients can be found on the node; true unless given. */
+  readonly clientsSeen?: boolean;
   /** Names under which every VF is offered. */
   readonly tokenNames?: readonly string[];
 }
 
 /** The whole forwarder over a simulated node, with a simulated endpoint behind it. Every call outside goes through one plan of faults. */
 export class SimulatedForwarder {
-  readonly clock = new SimClock();
+  readonly clock: SimClock;
   readonly node: SimNode;
   readonly endpoint: SimulatedEndpoint;
-  readonly pool: ResourcePool;
-  readonly forwarder: Forwarder;
-  /** Signals that calls were made with: none may keep a listener. */
-  readonly ended = new AbortController();
+  readonly #surroundings: Surroundings;
+  readonly #pods: Map<string, readonly TokenId[]>;
+  readonly #options: StartOptions;
+  #process: SimulatedProcess;
 
   static async create(options: SimulatedForwarderOptions = {}) {
-    const { pf = {}, turn = inOrder, simulatedVfs = false, resetVfs = true, tokenNames = [tokenName] } = options;
-    const physicalFunction = { address: '0000:01:00.0', name: 'pf0', vfs: 4, ...pf };
-    const node = new SimNode({ pfs: [physicalFunction], turn, simulatedVfs });
-    const config = {
-      address: parsePciAddress(physicalFunction.address),
-      pfKernelDriver: physicalFunction.driver ?? 'igb',
-      vfKernelDriver: physicalFunction.vfDriver ?? 'igbvf',
-      capabilities: ['10G'],
-      serviceDomains: ['worker.domain'],
-      tokenNames,
-      numVfs: undefined,
-      virtualFunctions: undefined,
-      where: 'pci.config:1:1',
+    const { pf = {}, turn = inOrder, simulatedVfs = false, clientsSeen = true, tokenNames = [tokenName] } = options;
+    const plugged = { address: '0000:01:00.0', name: 'pf0', vfs: 4, ...pf };
+    const node = new SimNode({ pfs: [plugged], turn, simulatedVfs, clientsSeen });
+    await node.settled();
+    const pods = new Map<string, readonly TokenId[]>();
+    const surroundings = {
+      node,
+      endpoint: new SimulatedEndpoint(),
+      clock: new SimClock(),
+      configs: [configOf(plugged, tokenNames)],
+      pods,
+      newTokenId: numbered((n) => `sriov-00000000-0000-4000-8000-${String(n).padStart(12, '0')}` as TokenId),
+      newConnectionId: numbered((n) => `connection-${n}`),
     };
-    const catalogue = await buildCatalogue({ physicalFunctions: [config] }, node.bus, silentLog);
-    let ids = 0;
-    const newId = () => `sriov-00000000-0000-4000-8000-${String(++ids).padStart(12, '0')}` as TokenId;
-    const pool = new ResourcePool(catalogue, newId);
-    const drivers = new Map([[config.address, config.vfKernelDriver]]);
-    return new SimulatedForwarder({ node, pool, drivers, turn, resetVfs });
+    const [process] = await SimulatedProcess.start(surroundings, options);
+    return new SimulatedForwarder({ surroundings, pods, process, options });
   }
 
   private constructor(parts: {
-    node: SimNode;
-    pool: ResourcePool;
-    drivers: ConstructorParameters<typeof Map<ReturnType<typeof parsePciAddress>, string>>[0];
-    turn: Turn;
-    resetVfs: boolean;
+    surroundings: Surroundings;
+    pods: Map<string, readonly TokenId[]>;
+    process: SimulatedProcess;
+    options: StartOptions;
   }) {
-    const { node, pool, turn } = parts;
+    const { node, endpoint, clock } = parts.surroundings;
     this.node = node;
-    this.pool = pool;
-    const gate = new CallGate({ plan: node.faults, turn, crash: () => node.crash() });
-    this.endpoint = new SimulatedEndpoint(gate);
-    let ids = 0;
-    this.forwarder = createForwarder({
-      name: 'forwarder',
-      pci: node.bus,
-      namespaces: node.namespaces,
-      functions: functionsFromPool(pool, new Map(parts.drivers)),
-      resetVfs: parts.resetVfs,
-      issuer: issuer(this.clock),
-      journal: memoryJournal(),
-      recordsComplete: true,
-      directory: this.endpoint.directory,
-      nextHops: this.endpoint.nextHops,
-      clock: this.clock,
-      log: silentLog,
-      newId: () => `connection-${++ids}`,
-      signal: this.ended.signal,
-    });
-    this.#gate = gate;
+    this.endpoint = endpoint;
+    this.clock = clock;
+    this.#surroundings = parts.surroundings;
+    this.#pods = parts.pods;
+    this.#process = parts.process;
+    this.#options = parts.options;
   }
 
-  readonly #gate: CallGate;
+  /** Of the process that runs now. */
+  get pool(): ResourcePool {
+    return this.#process.pool;
+  }
+
+  /** The process that runs now. */
+  get forwarder(): Forwarder {
+    return this.#process.forwarder;
+  }
+
+  /** Asks the process that runs now to end in order. */
+  get ended(): AbortController {
+    return this.#process.stopping;
+  }
+
+  /**
+   * The process ends without a word, if it has not; a successor takes over what it left, and serves.
+   *
+   * @param options that differ from those of the first process
+   * @throws ProcessEnded when the successor crashes before it serves
+   */
+  async restart(options: StartOptions = {}): Promise<TakeOverReport> {
+    if (!this.#process.ended.aborted && this.#process.ended === this.node.ended) this.node.crash();
+    const [process, report] = await SimulatedProcess.start(this.#surroundings, { ...this.#options, ...options });
+    this.#process = process;
+    return report;
+  }
 
   /** Tokens that kubelet has given to pods. */
   allocate(count: number, name = tokenName): TokenId[] {
     const ids = this.pool.tokens(name).map((token) => token.id);
     const given = ids.slice(0, count);
     this.pool.allocate(given);
+    this.#pods.set(name, [...(this.#pods.get(name) ?? []), ...given]);
     return given;
   }
 
@@ -171,7 +166,7 @@ export class SimulatedForwarder {
   /** What is left of anything, in text: equal texts mean that nothing is. */
   state(): string {
     const functions = this.pool.functions().map((it) => `${it.address} ${it.use.kind}`);
-    const tokens = this.pool.tokens(tokenName).map((it) => `${it.id} ${it.state}`);
+    const tokens = this.#tokens();
     return [
       this.node.snapshot(),
       ...functions,
@@ -179,7 +174,25 @@ export class SimulatedForwarder {
       `open handles ${this.node.openHandles()}`,
       `at the endpoint: ${this.endpoint.open().join(', ')}`,
       `held: ${this.forwarder.connections.report().map((it) => it.id)}`,
+      `on record: ${this.#kindsOnRecord()}`,
     ].join('\n');
+  }
+
+  /** The ids of entries tell who came first, which is no matter of what is left. */
+  #kindsOnRecord(): string {
+    const kinds = [...this.node.journal.records().keys()].map((key) => key.split('/')[0]);
+    return kinds.sort().join(', ');
+  }
+
+  /** Tokens of pods by their ids; others, to which each process gives its own, by their number. */
+  #tokens(): string[] {
+    const given = new Set([...this.#pods.values()].flat());
+    const tokens = this.pool.tokens(tokenName);
+    const others = tokens.filter(({ id }) => !given.has(id)).map(({ state }) => state);
+    return [
+      ...tokens.filter(({ id }) => given.has(id)).map(({ id, state }) => `${id} ${state}`),
+      `other tokens: ${others.sort().join(', ')}`,
+    ];
   }
 
   async #asked<T>(
@@ -187,11 +200,9 @@ export class SimulatedForwarder {
     call: (asked: { caller: Caller; signal: AbortSignal }) => Promise<T>,
     signal?: AbortSignal,
   ): Promise<T> {
-    const run = async () => {
-      using deadline = this.clock.deadline("the caller's call", callMs, ...(signal === undefined ? [] : [signal]));
-      return await call({ caller: this.caller(wish), signal: deadline.signal });
-    };
-    return this.clock.advanceUntil(run());
+    using deadline = this.clock.deadline("the caller's call", callMs, ...(signal === undefined ? [] : [signal]));
+    const asked = { caller: this.caller(wish), signal: deadline.signal };
+    return await this.clock.advanceUntil(unlessEnded(call(asked), this.#process.ended));
   }
 
   /** The manager that calls for a client with this wish, now. */
@@ -203,7 +214,7 @@ export class SimulatedForwarder {
       ...(life !== 'none' && { token: { value: 'token of the manager', expires: now + life } }),
       ...(saysDeadline && { deadline: now + callMs }),
       receive: (inodeUrl, signal) =>
-        this.#gate.call(`caller.receive ${inodeUrl}`, signal, () => {
+        this.node.gate.call(`caller.receive ${inodeUrl}`, signal, () => {
           if (!sendsDescriptor) throw toForwarderError(new Error(`no descriptor came for ${inodeUrl}`));
           return { path: namespace, [Symbol.dispose]: () => undefined };
         }),
@@ -243,6 +254,24 @@ export async function kindOf(attempt: Promise<unknown>): Promise<ErrorKind | 'ok
   );
 }
 
-function issuer(clock: SimClock): TokenIssuer {
-  return { issue: (audience) => ({ token: `token for ${audience}`, expires: clock.wallTime() + 600_000 }) };
+function configOf(pf: PfOptions, tokenNames: readonly string[]): PhysicalFunctionConfig {
+  return {
+    address: parsePciAddress(pf.address),
+    pfKernelDriver: pf.driver ?? 'igb',
+    vfKernelDriver: pf.vfDriver ?? 'igbvf',
+    capabilities: ['10G'],
+    serviceDomains: ['worker.domain'],
+    tokenNames,
+    numVfs: undefined,
+    virtualFunctions: undefined,
+    where: 'pci.config:1:1',
+  };
+}
+
+function numbered<T>(make: (n: number) => T): () => T {
+  let n = 0;
+  return () => {
+    n += 1;
+    return make(n);
+  };
 }
