@@ -44,6 +44,11 @@ export async function attachedCode(folder: string): Promise<readonly Uint8Array[
   });
 }
 
+/** Ids of what is attached. */
+export async function attachedIds(folder: string): Promise<readonly number[]> {
+  return onFolder(folder, async (fd) => (await queryDevicePrograms(fd)).ids);
+}
+
 async function onFolder<T>(folder: string, work: (fd: number) => Promise<T>): Promise<T> {
   const fd = openSync(folder, 'r');
   try {
