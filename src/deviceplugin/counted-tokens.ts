@@ -1,5 +1,6 @@
 import type { Clock } from '../ports/clock.js';
 import { toForwarderError } from '../ports/error.js';
+import { hasFired } from '../ports/has-fired.js';
 import type { Log } from '../ports/log.js';
 import type { PodResources } from './pod-resources.js';
 
@@ -23,7 +24,7 @@ export async function watchCountedTokens(parts: CountedTokensParts, signal: Abor
   let failing = false;
   while (!signal.aborted) {
     await clock.sleep(pollInterval, signal).catch(() => undefined);
-    if (signal.aborted) return;
+    if (hasFired(signal)) return;
     try {
       onCounted(await podResources.allocatable(signal));
       failing = false;

@@ -43,7 +43,7 @@ export function noneFree(name: string, driver: DriverType, free: number): Forwar
 /** The very function that was asked for is not to be had under this token. */
 export function cannotAdopt({ id, name }: Token, { address, state, lot }: VirtualFunction): ForwarderError {
   const because =
-    state.kind === 'free'
+    state.kind === 'free' || state.kind === 'withheld'
       ? `is free, but IOMMU group ${lot.group?.number ?? 'none'} cannot have the driver`
       : describe(state);
   return new ForwarderError('busy', `token ${id} of ${name} cannot get VF ${address} back: it ${because}`);
@@ -81,5 +81,7 @@ function describe(state: FunctionState): string {
       return 'is on its way home';
     case 'quarantined':
       return `is in quarantine: ${state.reason}`;
+    case 'withheld':
+      return `is held back: ${state.reason}`;
   }
 }

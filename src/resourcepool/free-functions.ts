@@ -1,3 +1,4 @@
+import type { PciAddress } from '../ports/pci-address.js';
 import type { DriverType } from './driver-type.js';
 import { type Inventory, type Lot, type PhysicalFunction, rankOfLot, type VirtualFunction } from './inventory.js';
 import { canJoin, canServe, pin, type Shelf, shelfOf, unpin } from './iommu-group.js';
@@ -35,22 +36,26 @@ export class FreeFunctions {
   }
 
   /**
-   * The best free function under a name: (a) in a group that has the driver already, (b) on the PF with the most free
-   * functions, (c) with the lowest address. Undefined when no group allows the driver.
+   * The best free function under a name: (a) in a group that has the driver already, (b) on the PF `home` if one is
+   * named, otherwise on the PF with the most free functions, (c) with the lowest address. Undefined when no group allows
+   * the driver.
    */
-  choose(name: string, driver: DriverType): VirtualFunction | undefined {
+  choose(name: string, driver: DriverType, home?: PciAddress): VirtualFunction | undefined {
     const rivals = this.#byName.get(name);
     if (rivals === undefined) return undefined;
+    const atHome = this.#inventory.physicalFunctions.find(({ address }) => address === home);
     for (const equallyGood of preference[driver]) {
-      const [best] = equallyGood.flatMap((shelf) => bestOf(rivals, shelf)).sort(compareCandidates);
+      const best =
+        firstOf(equallyGood.flatMap((shelf) => lowestOf(atHome, shelf))) ??
+        firstOf(equallyGood.flatMap((shelf) => lowestOf(rivals[shelf].first, shelf)));
       if (best !== undefined) return best;
     }
     return undefined;
   }
 
-  /** True when this very function is free and can have the driver. */
+  /** True when this very function is nobody's and can have the driver. */
   has({ state, lot }: VirtualFunction, driver: DriverType): boolean {
-    return state.kind === 'free' && canJoin(lot.group, driver);
+    return (state.kind === 'free' || state.kind === 'withheld') && canJoin(lot.group, driver);
   }
 
   /** How many free functions there are under a name, whatever their groups allow. */
@@ -149,11 +154,13 @@ function createRivals(): Rivals {
   };
 }
 
-function bestOf(rivals: Rivals, shelf: Shelf): VirtualFunction[] {
-  const best = rivals[shelf].first?.shelves[shelf].first?.free.first;
-  return best === undefined ? [] : [best];
+/** The function with the lowest address that a PF has on a shelf. */
+function lowestOf(pf: PhysicalFunction | undefined, shelf: Shelf): VirtualFunction[] {
+  const lowest = pf?.shelves[shelf].first?.free.first;
+  return lowest === undefined ? [] : [lowest];
 }
 
-function compareCandidates(a: VirtualFunction, b: VirtualFunction): number {
-  return b.physicalFunction.free - a.physicalFunction.free || a.rank - b.rank;
+function firstOf(candidates: readonly VirtualFunction[]): VirtualFunction | undefined {
+  const [first] = [...candidates].sort((a, b) => b.physicalFunction.free - a.physicalFunction.free || a.rank - b.rank);
+  return first;
 }

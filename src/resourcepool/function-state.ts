@@ -13,9 +13,12 @@ import type { Token } from './token.js';
  * claimed ──claim with the other driver, elsewhere──▶ superseded ──release──▶ free
  * superseded ──its successor released first──▶ claimed
  * any ──quarantine──▶ quarantined ──recover──▶ free
+ * free ──its PF is withheld──▶ withheld ──its PF is offered again──▶ free
  * ```
+ *
+ * What becomes free while its PF is withheld is withheld at once.
  */
-export type FunctionState = { readonly kind: 'free' } | Claimed | Superseded | Quarantined;
+export type FunctionState = { readonly kind: 'free' } | Claimed | Superseded | Quarantined | Withheld;
 
 export interface Claimed {
   readonly kind: 'claimed';
@@ -46,5 +49,13 @@ export interface Quarantined {
   readonly token?: Token;
   /** What it may still be bound to; absent when it was free and nobody said. */
   readonly driver?: DriverType;
+  readonly closed: readonly Token[];
+}
+
+/** Nobody's, and not to be had: its PF serves nobody at present. */
+export interface Withheld {
+  readonly kind: 'withheld';
+  /** For people: what is wrong with the PF. */
+  readonly reason: string;
   readonly closed: readonly Token[];
 }

@@ -20,7 +20,8 @@ export type FunctionUse =
       readonly driver: DriverType;
       readonly owners: readonly Owner[];
     }
-  | { readonly kind: 'quarantined'; readonly reason: string; readonly token?: TokenId; readonly driver?: DriverType };
+  | { readonly kind: 'quarantined'; readonly reason: string; readonly token?: TokenId; readonly driver?: DriverType }
+  | { readonly kind: 'withheld'; readonly reason: string };
 
 /** A function as others may see it: a copy of this moment. */
 export interface FunctionView {
@@ -50,6 +51,8 @@ function viewUse(state: FunctionState): FunctionUse {
       return { kind: 'claimed', token: state.token.id, driver: state.driver, owners: [...state.owners] };
     case 'superseded':
       return { kind: 'superseded', token: state.token.id, driver: state.driver, owners: [state.owner] };
+    case 'withheld':
+      return { kind: 'withheld', reason: state.reason };
     case 'quarantined':
       return {
         kind: 'quarantined',

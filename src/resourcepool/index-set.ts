@@ -20,13 +20,23 @@ export class IndexSet {
 
   /** The least member. */
   get first(): number | undefined {
-    let index = 0;
-    for (let level = this.#levels.length - 1; level >= 0; level--) {
-      const word = this.#levels[level]?.[index] ?? 0;
-      if (word === 0) return undefined;
-      index = index * bitsPerWord + lowestBit(word);
+    const top = this.#levels.length - 1;
+    const word = this.#levels[top]?.[0] ?? 0;
+    return word === 0 ? undefined : this.#down(top, lowestBit(word));
+  }
+
+  /** The least member that is `from` or more. */
+  next(from: number): number | undefined {
+    let index = from;
+    for (const [level, words] of this.#levels.entries()) {
+      const word = Math.floor(index / bitsPerWord);
+      const left = (words[word] ?? 0) & (-1 << (index % bitsPerWord));
+      // The bits below `index` are masked; in the levels above, the word that was just looked at is passed over.
+      if (left !== 0) return this.#down(level, word * bitsPerWord + lowestBit(left));
+      index = word + 1;
+      if (index >= words.length) return undefined;
     }
-    return index;
+    return undefined;
   }
 
   add(member: number): void {
@@ -49,6 +59,15 @@ export class IndexSet {
       if (after !== 0) return;
       index = word;
     }
+  }
+
+  /** The least member below a bit that is set in this level. */
+  #down(level: number, bit: number): number {
+    let index = bit;
+    for (let below = level - 1; below >= 0; below--) {
+      index = index * bitsPerWord + lowestBit(this.#levels[below]?.[index] ?? 0);
+    }
+    return index;
   }
 }
 

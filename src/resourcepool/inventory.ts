@@ -30,6 +30,8 @@ export interface PhysicalFunction {
   readonly names: readonly string[];
   readonly total: number;
   free: number;
+  /** Why it serves nobody at present, for people. */
+  withheld: string | undefined;
   readonly shelves: Readonly<Record<Shelf, OrderedHeap<Lot>>>;
 }
 
@@ -92,7 +94,7 @@ function createGroups(catalogue: Catalogue): Map<number, IommuGroup> {
 function createPhysicalFunction({ address, names, virtualFunctions }: PoolPhysicalFunction): PhysicalFunction {
   const shelf = () => new OrderedHeap<Lot>((a, b) => rankOfLot(a) - rankOfLot(b));
   const shelves = { kernel: shelf(), 'vfio-pci': shelf(), undecided: shelf(), 'kernel-only': shelf() };
-  return { address, names: [...names], total: virtualFunctions.length, free: 0, shelves };
+  return { address, names: [...names], total: virtualFunctions.length, free: 0, withheld: undefined, shelves };
 }
 
 function createLot(physicalFunction: PhysicalFunction, group: IommuGroup | undefined): Lot {

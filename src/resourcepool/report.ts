@@ -11,6 +11,8 @@ export interface PoolReport {
     readonly address: PciAddress;
     readonly total: number;
     readonly free: number;
+    /** Why none of them is given out, if none is. */
+    readonly withheld?: string;
   }[];
   /** How many tokens of each name are in each state. */
   readonly names: readonly ({ readonly name: string } & Readonly<Record<TokenState, number>>)[];
@@ -23,7 +25,12 @@ export interface PoolReport {
 /** Writes the report of this moment. */
 export function reportPool(inventory: Inventory, tokens: TokenPool): PoolReport {
   return {
-    physicalFunctions: inventory.physicalFunctions.map(({ address, total, free }) => ({ address, total, free })),
+    physicalFunctions: inventory.physicalFunctions.map(({ address, total, free, withheld }) => ({
+      address,
+      total,
+      free,
+      ...(withheld !== undefined && { withheld }),
+    })),
     names: tokens.names().map((name) => ({ name, ...countStates(tokens, name) })),
     groups: [...inventory.lots.keys()].flatMap(({ number, state }) =>
       state.kind === 'pinned' ? [{ iommuGroup: number, driver: state.driver, members: state.members }] : [],

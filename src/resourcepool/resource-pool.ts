@@ -5,13 +5,24 @@ import type { AdoptRequest, Claim, ClaimRequest, Owner } from './claim.js';
 import type { DriverType } from './driver-type.js';
 import { FreeFunctions } from './free-functions.js';
 import { FunctionClaims } from './function-claims.js';
+import { FunctionUpkeep } from './function-upkeep.js';
 import { type FunctionView, viewFunction } from './function-view.js';
+import { Holdings } from './holdings.js';
 import { createInventory, type Inventory } from './inventory.js';
 import { type PoolReport, reportPool } from './report.js';
 import { type RestoreReport, restoreTokens } from './restore.js';
 import { type TokenView, viewToken } from './token.js';
 import type { TokenId } from './token-id.js';
-import { TokenPool } from './token-pool.js';
+import { type TokenLot, TokenPool } from './token-pool.js';
+
+/** How a pool shall be. */
+export interface PoolOptions {
+  /**
+   * Every token keeps to the PF for which it was made: it gets one of that PF's functions as long as there is one that
+   * serves, so that whoever chooses tokens chooses PFs. Otherwise the PF with most free functions gives the next one.
+   */
+  readonly tokensKeepToPhysicalFunction?: boolean;
+}
 
 /**
  * Who may have which function of this node. Kubelet gives tokens to pods (`allocate`, `free`, `restore`), connections
@@ -28,19 +39,18 @@ export class ResourcePool {
   readonly #inventory: Inventory;
   readonly #tokens: TokenPool;
   readonly #claims: FunctionClaims;
+  readonly #upkeep: FunctionUpkeep;
   readonly #listeners = new ChangeListeners();
 
   /** @throws ForwarderError `invalid` when the catalogue lists a function or a name twice, or an id is made twice */
-  constructor(catalogue: Catalogue, newTokenId: () => TokenId) {
+  constructor(catalogue: Catalogue, newTokenId: () => TokenId, options: PoolOptions = {}) {
     validateCatalogue(catalogue);
     this.#inventory = createInventory(catalogue);
-    this.#tokens = new TokenPool(countTokens(catalogue), newTokenId);
-    this.#claims = new FunctionClaims({
-      functions: this.#inventory.functions,
-      free: new FreeFunctions(this.#inventory),
-      tokens: this.#tokens,
-      changed: () => this.#listeners.notify(),
-    });
+    this.#tokens = new TokenPool(tokenLots(catalogue, options), newTokenId);
+    const holdings = new Holdings(this.#inventory, new FreeFunctions(this.#inventory), this.#tokens);
+    const changed = () => this.#listeners.notify();
+    this.#claims = new FunctionClaims(holdings, changed);
+    this.#upkeep = new FunctionUpkeep(holdings, changed);
   }
 
   /** The token names, in the order of the catalogue. */
@@ -158,7 +168,7 @@ export class ResourcePool {
    * @throws ForwarderError `not-found`
    */
   quarantine(address: PciAddress, reason: string, mayHave?: DriverType): void {
-    this.#claims.quarantine(address, reason, mayHave);
+    this.#upkeep.quarantine(address, reason, mayHave);
   }
 
   /**
@@ -168,7 +178,29 @@ export class ResourcePool {
    * @throws ForwarderError `not-found`
    */
   recover(address: PciAddress): boolean {
-    return this.#claims.recover(address);
+    return this.#upkeep.recover(address);
+  }
+
+  /**
+   * A PF serves nobody at present: none of its functions that are free, or become free, is given out, and as many tokens
+   * of each of its names go unhealthy, free ones first. Whoever holds a function of it keeps that.
+   *
+   * @param reason for people: what is wrong with it
+   * @returns false, and nothing changed, when it was withheld for this reason already
+   * @throws ForwarderError `not-found`
+   */
+  withhold(physicalFunction: PciAddress, reason: string): boolean {
+    return this.#upkeep.withhold(physicalFunction, reason);
+  }
+
+  /**
+   * The PF serves again.
+   *
+   * @returns false, and nothing changed, when it was not withheld
+   * @throws ForwarderError `not-found`
+   */
+  offerAgain(physicalFunction: PciAddress): boolean {
+    return this.#upkeep.offerAgain(physicalFunction);
   }
 
   /** Calls the listener after each complete change, as often as there are changes, until disposed. It may not throw. */
@@ -177,10 +209,12 @@ export class ResourcePool {
   }
 }
 
-function countTokens({ physicalFunctions }: Catalogue): Map<string, number> {
-  const counts = new Map<string, number>();
-  for (const { names, virtualFunctions } of physicalFunctions) {
-    for (const name of names) counts.set(name, (counts.get(name) ?? 0) + virtualFunctions.length);
+function tokenLots({ physicalFunctions }: Catalogue, options: PoolOptions): Map<string, TokenLot[]> {
+  const lots = new Map<string, TokenLot[]>();
+  for (const { address, names, virtualFunctions } of physicalFunctions) {
+    const home = options.tokensKeepToPhysicalFunction === true ? address : undefined;
+    const lot = { count: virtualFunctions.length, ...(home && { home }) };
+    for (const name of names) lots.set(name, [...(lots.get(name) ?? []), lot]);
   }
-  return counts;
+  return lots;
 }

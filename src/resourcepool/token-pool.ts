@@ -9,6 +9,20 @@ interface TokensOfName {
   readonly all: Token[];
   readonly free: IndexSet;
   readonly allocated: IndexSet;
+  /** The tokens of a PF, where they keep to one: indices from the first to before the second. */
+  readonly homes: ReadonlyMap<PciAddress, readonly [from: number, to: number]>;
+}
+
+/** How many tokens of a name are made for one PF, which becomes their home if there is one. */
+export interface TokenLot {
+  readonly count: number;
+  readonly home?: PciAddress;
+}
+
+/** A function that is not to be had, and the PF that it belongs to. */
+export interface Closer {
+  readonly address: PciAddress;
+  readonly home: PciAddress;
 }
 
 const available: Standing = { kind: 'available' };
@@ -35,11 +49,17 @@ export class TokenPool {
   readonly #byName = new Map<string, TokensOfName>();
 
   /** @throws ForwarderError `invalid` when `newTokenId` gives the same id twice */
-  constructor(counts: ReadonlyMap<string, number>, newTokenId: () => TokenId) {
-    for (const [name, count] of counts) {
-      const tokens = { all: [], free: new IndexSet(count), allocated: new IndexSet(count) };
+  constructor(lots: ReadonlyMap<string, readonly TokenLot[]>, newTokenId: () => TokenId) {
+    for (const [name, ofName] of lots) {
+      const size = ofName.reduce((sum, { count }) => sum + count, 0);
+      const homes = new Map<PciAddress, [number, number]>();
+      const tokens = { all: [], free: new IndexSet(size), allocated: new IndexSet(size), homes };
       this.#byName.set(name, tokens);
-      for (let index = 0; index < count; index++) this.#create(tokens, { name, index, id: newTokenId() });
+      for (const { count, home } of ofName) {
+        const from = tokens.all.length;
+        if (home !== undefined) homes.set(home, [from, from + count]);
+        for (let n = 0; n < count; n++) this.#create(tokens, { name, id: newTokenId(), ...(home && { home }) });
+      }
     }
   }
 
@@ -111,12 +131,17 @@ export class TokenPool {
     this.#change(token, held, { kind: 'in-use', function: address, handedOn });
   }
 
-  /** Takes one token of the name out of circulation, a free one if there is any, because `by` is not to be had. */
-  closeOne(name: string, by: PciAddress): Token {
+  /**
+   * Takes one token of the name out of circulation because a function is not to be had: a free one if there is any, and
+   * among those one that keeps to the function's PF.
+   */
+  closeOne(name: string, by: Closer): Token {
     const tokens = this.#byName.get(name);
-    const token = tokens?.all[tokens.free.first ?? tokens.allocated.first ?? -1];
-    if (token === undefined) throw new Error(`bug: function ${by} was free, yet no token of ${name} stood for it`);
-    this.#change(token, token.held, { kind: 'closed', function: by });
+    const token = tokens?.all[firstToClose(tokens, by.home) ?? -1];
+    if (token === undefined) {
+      throw new Error(`bug: function ${by.address} was free, yet no token of ${name} stood for it`);
+    }
+    this.#change(token, token.held, { kind: 'closed', function: by.address });
     return token;
   }
 
@@ -124,12 +149,13 @@ export class TokenPool {
    * Puts a closed token back into circulation and closes another one of its name in its place. There is one as long as
    * a function of the name is free.
    *
+   * @param home the PF of the function that closed it
    * @returns the other one
    */
-  spare(token: Token): Token {
+  spare(token: Token, home: PciAddress): Token {
     const { name, standing } = token;
     if (standing.kind !== 'closed') throw impossible('spare', token);
-    const standIn = this.closeOne(name, standing.function);
+    const standIn = this.closeOne(name, { address: standing.function, home });
     this.reopen(token);
     return standIn;
   }
@@ -145,12 +171,13 @@ export class TokenPool {
     this.#change(token, token.held, available);
   }
 
-  #create(tokens: TokensOfName, { name, index, id }: { name: string; index: number; id: TokenId }): void {
+  #create(tokens: TokensOfName, made: Pick<Token, 'id' | 'name' | 'home'>): void {
+    const { id } = made;
     if (this.#byId.has(id)) throw new ForwarderError('invalid', `token id ${id} was made twice: ids are unique`);
-    const token: Token = { id, name, index, held: false, standing: available };
+    const token: Token = { ...made, index: tokens.all.length, held: false, standing: available };
     this.#byId.set(id, token);
     tokens.all.push(token);
-    tokens.free.add(index);
+    tokens.free.add(token.index);
   }
 
   #changeEach(tokens: readonly Token[], change: (token: Token) => boolean): boolean {
@@ -172,6 +199,18 @@ export class TokenPool {
     if (standing.kind !== 'available') return undefined;
     return this.#byName.get(name)?.[held ? 'allocated' : 'free'];
   }
+}
+
+function firstToClose({ free, allocated, homes }: TokensOfName, home: PciAddress): number | undefined {
+  const atHome = homes.get(home);
+  return firstWithin(free, atHome) ?? free.first ?? firstWithin(allocated, atHome) ?? allocated.first;
+}
+
+function firstWithin(set: IndexSet, range: readonly [from: number, to: number] | undefined): number | undefined {
+  if (range === undefined) return undefined;
+  const [from, to] = range;
+  const first = set.next(from);
+  return first !== undefined && first < to ? first : undefined;
 }
 
 function handOn(standing: Standing): Standing {

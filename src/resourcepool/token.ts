@@ -25,6 +25,8 @@ export interface Token {
   readonly name: string;
   /** Position among the tokens of its name, in the order of creation. */
   readonly index: number;
+  /** The PF whose functions it should stand for, where tokens keep to a PF. */
+  readonly home?: PciAddress;
   /** True while kubelet has it allocated to a pod. */
   held: boolean;
   standing: Standing;
@@ -44,6 +46,10 @@ export interface TokenView {
   readonly heldByPod: boolean;
   /** The function in use under it, in quarantine with it, or that closed it. */
   readonly function?: PciAddress;
+  /** The pod for which the function in use was claimed is gone; `heldByPod` is then about the next one. */
+  readonly podGone?: true;
+  /** The PF whose functions it stands for as far as there are any, where tokens keep to a PF. */
+  readonly home?: PciAddress;
 }
 
 /** The state of a token at this moment. */
@@ -54,8 +60,11 @@ export function stateOf({ held, standing }: Token): TokenState {
 
 /** The view of a token at this moment. */
 export function viewToken(token: Token): TokenView {
-  const { id, name, held, standing } = token;
+  const { id, name, held, standing, home } = token;
   const state = stateOf(token);
-  if (standing.kind === 'available') return { id, name, state, healthy: true, heldByPod: held };
-  return { id, name, state, healthy: state === 'in-use', heldByPod: held, function: standing.function };
+  const healthy = state !== 'closed' && state !== 'quarantined';
+  const always = { id, name, state, healthy, heldByPod: held, ...(home && { home }) };
+  if (standing.kind === 'available') return always;
+  const podGone = standing.kind === 'in-use' && standing.handedOn;
+  return { ...always, function: standing.function, ...(podGone && { podGone }) };
 }

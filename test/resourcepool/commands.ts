@@ -21,7 +21,8 @@ export type Command =
     }
   | { readonly do: 'release'; readonly function: PciAddress; readonly owner: Owner }
   | { readonly do: 'quarantine'; readonly function: PciAddress; readonly mayHave?: DriverType }
-  | { readonly do: 'recover'; readonly function: PciAddress };
+  | { readonly do: 'recover'; readonly function: PciAddress }
+  | { readonly do: 'withhold' | 'offerAgain'; readonly physicalFunction: PciAddress; readonly reason: string };
 
 /** What a command shall be about, before the state of the pool is known. */
 export interface Intent {
@@ -37,7 +38,9 @@ export interface Intent {
     | 'release-held'
     | 'quarantine'
     | 'recover'
-    | 'recover-any';
+    | 'recover-any'
+    | 'withhold'
+    | 'offerAgain';
   readonly numbers: readonly number[];
   readonly owner: Owner;
   readonly driver: DriverType;
@@ -56,6 +59,8 @@ const verbs: readonly fc.WeightedArbitrary<Intent['verb']>[] = [
   { weight: 1, arbitrary: fc.constant('quarantine') },
   { weight: 2, arbitrary: fc.constant('recover') },
   { weight: 1, arbitrary: fc.constant('recover-any') },
+  { weight: 1, arbitrary: fc.constant('withhold') },
+  { weight: 2, arbitrary: fc.constant('offerAgain') },
 ];
 
 /** Sequences in which most commands make sense and some do not. */
@@ -107,6 +112,12 @@ export function resolve(pool: ResourcePool, { verb, numbers, owner: by, driver }
       return { do: 'quarantine', function: vf, ...(number % 2 === 0 && { mayHave: driver }) };
     case 'recover-any':
       return { do: 'recover', function: vf };
+    case 'withhold':
+    case 'offerAgain': {
+      const pfs = [...pool.report().physicalFunctions.map(({ address }) => address), ...(number > 95 ? [vf] : [])];
+      const reason = second % 2 === 0 ? 'no carrier' : 'down';
+      return { do: verb, physicalFunction: pick(pfs, number) as PciAddress, reason };
+    }
     case 'recover': {
       const broken = pool.functions().filter(({ use }) => use.kind === 'quarantined');
       return { do: 'recover', function: pick(broken, number)?.address ?? vf };
@@ -131,6 +142,10 @@ export function run(pool: ResourcePool | NaivePool, command: Command): unknown {
       return pool.quarantine(command.function, 'it would not come home', command.mayHave);
     case 'recover':
       return pool.recover(command.function);
+    case 'withhold':
+      return pool.withhold(command.physicalFunction, command.reason);
+    case 'offerAgain':
+      return pool.offerAgain(command.physicalFunction);
   }
 }
 

@@ -27,6 +27,23 @@ function apply(set: Pick<IndexSet | Set<number>, 'add' | 'delete'>, { member, ad
 }
 
 describe('an index set', () => {
+  it('knows its least member from any number on', () => {
+    fc.assert(
+      fc.property(anySteps, fc.nat({ max: 40_000 }), ({ capacity, steps }, number) => {
+        const set = new IndexSet(capacity);
+        const expected = new Set<number>();
+        for (const step of steps) {
+          apply(set, step);
+          apply(expected, step);
+        }
+        for (const from of [number % (capacity + 1), 0, 31, 32, 33, 1023, 1024, ...expected]) {
+          const rest = new Set([...expected].filter((member) => member >= from));
+          expect(set.next(from)).to.equal(least(rest));
+        }
+      }),
+    );
+  });
+
   it('knows its least member after any additions and deletions, on both sides of every word', () => {
     fc.assert(
       fc.property(anySteps, ({ capacity, steps }) => {

@@ -49,8 +49,7 @@ const invariants: Readonly<Record<string, Check>> = {
     const tokens = new Map(now.tokens.map((token) => [token.id, token]));
     const expected = held(now).flatMap(({ address, physicalFunction, use }) => {
       const pf = catalogue.physicalFunctions.find((each) => each.address === physicalFunction);
-      const own =
-        use.kind === 'superseded' || use.kind === 'free' ? undefined : use.token && tokens.get(use.token)?.name;
+      const own = use.kind === 'superseded' || !('token' in use) ? undefined : tokens.get(use.token)?.name;
       return (pf?.names ?? []).filter((name) => name !== own).map((name) => `${address} ${name}`);
     });
     const closed = now.tokens.filter(({ state }) => state === 'closed');
@@ -60,7 +59,7 @@ const invariants: Readonly<Record<string, Check>> = {
   '9: a group is pinned exactly while it has members with a driver, and they have one driver': (now) => {
     const groups = new Map<number, string[]>();
     for (const { iommuGroup, use } of now.functions) {
-      if (iommuGroup === undefined || use.kind === 'free' || use.driver === undefined) continue;
+      if (iommuGroup === undefined || !('driver' in use)) continue;
       groups.set(iommuGroup, [...(groups.get(iommuGroup) ?? []), use.driver]);
     }
     for (const drivers of groups.values()) expect(new Set(drivers).size).to.equal(1);
@@ -77,11 +76,19 @@ const invariants: Readonly<Record<string, Check>> = {
     }
   },
 
+  '10: a PF that is withheld has no free function': (now) => {
+    for (const { address, withheld } of now.report.physicalFunctions) {
+      const own = now.functions.filter(({ physicalFunction }) => physicalFunction === address);
+      const wrong = own.filter(({ use }) => use.kind === (withheld === undefined ? 'withheld' : 'free'));
+      expect(wrong).to.deep.equal([]);
+    }
+  },
+
   '12: no function has vfio-pci without a group or with the PF in its group': (now, catalogue) => {
     const all = catalogue.physicalFunctions.flatMap((pf) => pf.virtualFunctions);
     const withPf = new Set(all.filter((vf) => vf.groupHasPhysicalFunction).map((vf) => vf.iommuGroup));
     for (const { iommuGroup, use } of now.functions) {
-      if (use.kind === 'free' || use.driver !== 'vfio-pci') continue;
+      if (!('driver' in use) || use.driver !== 'vfio-pci') continue;
       expect(iommuGroup).not.to.equal(undefined);
       expect(withPf.has(iommuGroup)).to.equal(false);
     }

@@ -3,8 +3,9 @@ import { comparePciAddress, type PciAddress } from '../../src/ports/pci-address.
 import type { Catalogue } from '../../src/resourcepool/catalogue.js';
 import type { AdoptRequest, Claim, ClaimRequest, Owner } from '../../src/resourcepool/claim.js';
 import type { DriverType } from '../../src/resourcepool/driver-type.js';
+import type { PoolOptions } from '../../src/resourcepool/resource-pool.js';
 import type { TokenId } from '../../src/resourcepool/token-id.js';
-import { type ModelFunction, type ModelToken, podOf, type Use } from './naive-state.js';
+import { type ModelFunction, type ModelToken, modelFunctions, modelTokens, podOf, type Use } from './naive-state.js';
 
 /** What the model throws: the kind is all that it predicts of an error. */
 class Refusal extends Error {
@@ -17,23 +18,15 @@ class Refusal extends Error {
 
 /** The pool as the simplest program that keeps its promises: two arrays, searched from end to end. */
 export class NaivePool {
-  readonly tokens: ModelToken[] = [];
-  readonly functions: ModelFunction[] = [];
+  readonly tokens: ModelToken[];
+  readonly functions: ModelFunction[];
+  readonly #physicalFunctions: ReadonlySet<PciAddress>;
+  readonly #withheld = new Map<PciAddress, string>();
 
-  constructor({ physicalFunctions }: Catalogue, newTokenId: () => TokenId) {
-    for (const name of new Set(physicalFunctions.flatMap((pf) => pf.names))) {
-      for (const pf of physicalFunctions.filter((each) => each.names.includes(name))) {
-        for (const _ of pf.virtualFunctions) this.tokens.push({ id: newTokenId(), name, state: { is: 'free' } });
-      }
-    }
-    const all = physicalFunctions.flatMap((pf) => pf.virtualFunctions);
-    for (const pf of physicalFunctions) {
-      for (const [vfIndex, { address, iommuGroup: group }] of pf.virtualFunctions.entries()) {
-        const members = all.filter((vf) => group !== undefined && vf.iommuGroup === group);
-        const vfio = group !== undefined && !members.some((vf) => vf.groupHasPhysicalFunction);
-        this.functions.push({ address, pf: pf.address, names: pf.names, vfIndex, group, vfio, use: { is: 'free' } });
-      }
-    }
+  constructor(catalogue: Catalogue, newTokenId: () => TokenId, options: PoolOptions = {}) {
+    this.#physicalFunctions = new Set(catalogue.physicalFunctions.map(({ address }) => address));
+    this.tokens = modelTokens(catalogue, newTokenId, options);
+    this.functions = modelFunctions(catalogue);
   }
 
   allocate(ids: readonly TokenId[]): void {
@@ -65,7 +58,7 @@ export class NaivePool {
     if (state.is === 'closed') throw new Refusal('refused');
     if (state.is === 'quarantined') throw new Refusal('busy');
     if (state.is !== 'in-use') {
-      const best = this.best(token.name, driver);
+      const best = this.best(token, driver);
       this.#occupy(best, { is: 'claimed', token, driver, owners: [owner] });
       return this.#answer(best);
     }
@@ -88,8 +81,9 @@ export class NaivePool {
       return this.#join(vf, owner);
     }
     if (!vf.names.includes(token.name)) throw new Refusal('refused');
-    if (vf.use.is !== 'free' || !this.#couldHave(vf, driver)) throw new Refusal('busy');
-    if (state.is === 'closed') this.#close(token.name, state.by);
+    if (!['free', 'withheld'].includes(vf.use.is) || !this.#couldHave(vf, driver)) throw new Refusal('busy');
+    this.#circulate(vf);
+    if (token.state.is === 'closed') this.#close(token.name, this.#function(token.state.by));
     this.#occupy(vf, { is: 'claimed', token, driver, owners: [owner] });
     return this.#answer(vf);
   }
@@ -114,10 +108,11 @@ export class NaivePool {
   quarantine(address: PciAddress, reason: string, mayHave?: DriverType): void {
     const vf = this.#function(address);
     const { use } = vf;
-    if (use.is === 'free') {
+    if (use.is === 'free' || use.is === 'withheld') {
+      this.#circulate(vf);
       const pins = mayHave !== undefined && this.#couldHave(vf, mayHave);
       vf.use = { is: 'quarantined', reason, ...(pins && { driver: mayHave }) };
-      for (const name of vf.names) this.#close(name, address);
+      for (const name of vf.names) this.#close(name, vf);
     } else if (use.is === 'quarantined') {
       use.reason = reason;
     } else {
@@ -136,13 +131,32 @@ export class NaivePool {
     return true;
   }
 
+  withhold(pf: PciAddress, reason: string): boolean {
+    const functions = this.#functionsOf(pf);
+    if (this.#withheld.get(pf) === reason) return false;
+    this.#withheld.set(pf, reason);
+    for (const vf of functions) {
+      if (vf.use.is === 'withheld') vf.use.reason = reason;
+      if (vf.use.is === 'free') this.#withhold(vf, reason);
+    }
+    return true;
+  }
+
+  offerAgain(pf: PciAddress): boolean {
+    const functions = this.#functionsOf(pf);
+    if (!this.#withheld.delete(pf)) return false;
+    for (const vf of functions) if (vf.use.is === 'withheld') this.#circulate(vf);
+    return true;
+  }
+
   /** The pool's rule of choice, as a sort over all functions. */
-  best(name: string, driver: DriverType): ModelFunction {
+  best({ name, home }: ModelToken, driver: DriverType): ModelFunction {
     const [best] = this.functions
       .filter((vf) => vf.use.is === 'free' && vf.names.includes(name) && this.#couldHave(vf, driver))
       .sort(
         (a, b) =>
           Number(this.driverOf(b.group) === driver) - Number(this.driverOf(a.group) === driver) ||
+          Number(b.pf === home) - Number(a.pf === home) ||
           this.freeOn(b.pf) - this.freeOn(a.pf) ||
           comparePciAddress(a.address, b.address),
       );
@@ -173,7 +187,7 @@ export class NaivePool {
 
   #pinning(group: number | undefined): DriverType[] {
     const members = this.functions.filter((vf) => group !== undefined && vf.group === group);
-    return members.flatMap(({ use }) => (use.is !== 'free' && use.driver ? [use.driver] : []));
+    return members.flatMap(({ use }) => ('driver' in use ? [use.driver] : []));
   }
 
   #changeDriver(vf: ModelFunction, driver: DriverType): ModelFunction {
@@ -182,10 +196,10 @@ export class NaivePool {
       use.driver = driver;
       return vf;
     }
-    const next = this.best(use.token.name, driver);
+    const next = this.best(use.token, driver);
     const { owners, ...rest } = use;
     vf.use = { ...rest, is: 'superseded', owner: owners[0] as Owner };
-    this.#close(use.token.name, vf.address);
+    this.#close(use.token.name, vf);
     this.#occupy(next, { is: 'claimed', token: use.token, driver, owners, before: vf.address });
     return next;
   }
@@ -193,17 +207,33 @@ export class NaivePool {
   #occupy(vf: ModelFunction, use: Extract<Use, { is: 'claimed' }>): void {
     vf.use = use;
     use.token.state = { is: 'in-use', vf: vf.address, afterwards: 'allocated', handedOn: false };
-    for (const name of vf.names) if (name !== use.token.name) this.#close(name, vf.address);
+    for (const name of vf.names) if (name !== use.token.name) this.#close(name, vf);
   }
 
-  #close(name: string, by: PciAddress): void {
-    const named = this.tokens.filter((token) => token.name === name);
-    const token = named.find(({ state }) => state.is === 'free') ?? named.find(({ state }) => state.is === 'allocated');
+  #close(name: string, by: ModelFunction): void {
+    const [token] = this.tokens
+      .filter(({ name: its, state }) => its === name && (state.is === 'free' || state.is === 'allocated'))
+      .sort(
+        (a, b) =>
+          Number(b.state.is === 'free') - Number(a.state.is === 'free') ||
+          Number(b.home === by.pf) - Number(a.home === by.pf),
+      );
     if (token === undefined) throw new Error(`the model has no token of ${name} to close`);
-    token.state = { is: 'closed', by, was: podOf(token) };
+    token.state = { is: 'closed', by: by.address, was: podOf(token) };
+  }
+
+  #withhold(vf: ModelFunction, reason: string): void {
+    vf.use = { is: 'withheld', reason };
+    for (const name of vf.names) this.#close(name, vf);
   }
 
   #vacate(vf: ModelFunction): void {
+    this.#circulate(vf);
+    const reason = this.#withheld.get(vf.pf);
+    if (reason !== undefined) this.#withhold(vf, reason);
+  }
+
+  #circulate(vf: ModelFunction): void {
     vf.use = { is: 'free' };
     for (const token of this.tokens) if (token.state.is === 'closed' && token.state.by === vf.address) reopen(token);
   }
@@ -242,6 +272,11 @@ export class NaivePool {
     const token = this.tokens.find((each) => each.id === id);
     if (token === undefined) throw new Refusal('not-found');
     return token;
+  }
+
+  #functionsOf(pf: PciAddress): ModelFunction[] {
+    if (!this.#physicalFunctions.has(pf)) throw new Refusal('not-found');
+    return this.functions.filter((vf) => vf.pf === pf);
   }
 
   #function(address: PciAddress): ModelFunction {

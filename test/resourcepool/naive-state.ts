@@ -1,6 +1,8 @@
 import type { PciAddress } from '../../src/ports/pci-address.js';
+import type { Catalogue } from '../../src/resourcepool/catalogue.js';
 import type { Owner } from '../../src/resourcepool/claim.js';
 import type { DriverType } from '../../src/resourcepool/driver-type.js';
+import type { PoolOptions } from '../../src/resourcepool/resource-pool.js';
 import type { TokenId } from '../../src/resourcepool/token-id.js';
 
 type Pod = 'free' | 'allocated';
@@ -16,6 +18,7 @@ type TokenState =
 export interface ModelToken {
   id: TokenId;
   name: string;
+  home?: PciAddress;
   state: TokenState;
 }
 
@@ -24,7 +27,8 @@ export type Use =
   | { is: 'free' }
   | { is: 'claimed'; token: ModelToken; driver: DriverType; owners: Owner[]; before?: PciAddress }
   | { is: 'superseded'; token: ModelToken; driver: DriverType; owner: Owner; before?: PciAddress }
-  | { is: 'quarantined'; reason: string; token?: ModelToken; driver?: DriverType };
+  | { is: 'quarantined'; reason: string; token?: ModelToken; driver?: DriverType }
+  | { is: 'withheld'; reason: string };
 
 /** A function of the model. */
 export interface ModelFunction {
@@ -49,4 +53,35 @@ export function podOf({ state }: ModelToken): Pod {
     case 'quarantined':
       return state.afterwards;
   }
+}
+
+/** The tokens of a node, by name and then by PF. */
+export function modelTokens(
+  { physicalFunctions }: Catalogue,
+  newTokenId: () => TokenId,
+  options: PoolOptions,
+): ModelToken[] {
+  const names = [...new Set(physicalFunctions.flatMap((pf) => pf.names))];
+  return names.flatMap((name) =>
+    physicalFunctions
+      .filter((pf) => pf.names.includes(name))
+      .flatMap(({ address, virtualFunctions }) =>
+        virtualFunctions.map((): ModelToken => {
+          const home = options.tokensKeepToPhysicalFunction === true ? { home: address } : {};
+          return { id: newTokenId(), name, ...home, state: { is: 'free' } };
+        }),
+      ),
+  );
+}
+
+/** The functions of a node, all free. */
+export function modelFunctions({ physicalFunctions }: Catalogue): ModelFunction[] {
+  const all = physicalFunctions.flatMap((pf) => pf.virtualFunctions);
+  return physicalFunctions.flatMap(({ address: pf, names, virtualFunctions }) =>
+    virtualFunctions.map(({ address, iommuGroup: group }, vfIndex): ModelFunction => {
+      const members = all.filter((vf) => group !== undefined && vf.iommuGroup === group);
+      const vfio = group !== undefined && !members.some((vf) => vf.groupHasPhysicalFunction);
+      return { address, pf, names, vfIndex, group, vfio, use: { is: 'free' } };
+    }),
+  );
 }

@@ -12,7 +12,9 @@ export function viewModel(model: NaivePool) {
       state: state.is,
       healthy: state.is !== 'closed' && state.is !== 'quarantined',
       heldByPod: podOf(token) === 'allocated',
+      ...(token.home && { home: token.home }),
       ...(vf && { function: vf }),
+      ...(state.is === 'in-use' && state.handedOn && { podGone: true }),
     };
   });
   const functions = model.functions.map(({ address, pf, vfIndex, group, use }) => ({
@@ -22,7 +24,7 @@ export function viewModel(model: NaivePool) {
     ...(group !== undefined && { iommuGroup: group }),
     use: {
       kind: use.is,
-      ...(use.is === 'quarantined' && { reason: use.reason }),
+      ...('reason' in use && { reason: use.reason }),
       ...('token' in use && { token: use.token.id }),
       ...('driver' in use && { driver: use.driver }),
       ...(use.is === 'claimed' && { owners: [...use.owners] }),

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { type PciAddress, parsePciAddress } from '../../src/ports/pci-address.js';
 import type { Catalogue } from '../../src/resourcepool/catalogue.js';
 import type { Owner } from '../../src/resourcepool/claim.js';
-import { ResourcePool } from '../../src/resourcepool/resource-pool.js';
+import { type PoolOptions, ResourcePool } from '../../src/resourcepool/resource-pool.js';
 import { parseTokenId, type TokenId } from '../../src/resourcepool/token-id.js';
 
 /** A VF as the tests write it: its address, its IOMMU group if it has one, and `pf` when the PF is in there too. */
@@ -41,7 +41,11 @@ export function countingIds(): () => TokenId {
 }
 
 export function poolOf(...rows: readonly PfRow[]): ResourcePool {
-  return new ResourcePool(catalogueOf(...rows), countingIds());
+  return poolWith({}, ...rows);
+}
+
+export function poolWith(options: PoolOptions, ...rows: readonly PfRow[]): ResourcePool {
+  return new ResourcePool(catalogueOf(...rows), countingIds(), options);
 }
 
 /** The id of the `index`th token of a name. */

@@ -1,0 +1,106 @@
+import { ForwarderError } from '../ports/error.js';
+import type { PciAddress } from '../ports/pci-address.js';
+import { noneFree } from './claim-refusals.js';
+import type { DriverType } from './driver-type.js';
+import type { FreeFunctions } from './free-functions.js';
+import type { Claimed, FunctionState } from './function-state.js';
+import type { Inventory, PhysicalFunction, VirtualFunction } from './inventory.js';
+import type { Token } from './token.js';
+import type { TokenPool } from './token-pool.js';
+
+/**
+ * Functions and the tokens that stand for them: the steps of which every transition of {@link FunctionState} is made.
+ * Each leaves as many tokens of every name in circulation as there are free functions.
+ */
+export class Holdings {
+  readonly tokens: TokenPool;
+  readonly free: FreeFunctions;
+  readonly #inventory: Inventory;
+
+  constructor(inventory: Inventory, free: FreeFunctions, tokens: TokenPool) {
+    this.#inventory = inventory;
+    this.free = free;
+    this.tokens = tokens;
+  }
+
+  /** @throws ForwarderError `not-found` */
+  get(address: PciAddress): VirtualFunction {
+    const vf = this.#inventory.functions.get(address);
+    if (vf === undefined) throw new ForwarderError('not-found', `${address} is not a VF of this pool`);
+    return vf;
+  }
+
+  /** @throws ForwarderError `not-found` */
+  physicalFunction(address: PciAddress): PhysicalFunction {
+    const pf = this.#inventory.physicalFunctions.find((each) => each.address === address);
+    if (pf === undefined) throw new ForwarderError('not-found', `${address} is not a PF of this pool`);
+    return pf;
+  }
+
+  /** The VFs of a PF. */
+  functionsOf(physicalFunction: PhysicalFunction): readonly VirtualFunction[] {
+    return [...this.#inventory.functions.values()].filter((vf) => vf.physicalFunction === physicalFunction);
+  }
+
+  /** The best free function for a token. @throws ForwarderError `exhausted` */
+  choose({ name, home }: Token, driver: DriverType): VirtualFunction {
+    const vf = this.free.choose(name, driver, home);
+    if (vf !== undefined) return vf;
+    throw noneFree(name, driver, this.free.count(name));
+  }
+
+  /** Gives a free function to a token; the caller sets the state. */
+  occupy(vf: VirtualFunction, by: Omit<Claimed, 'kind' | 'closed'>): Claimed {
+    this.tokens.use(by.token, vf.address);
+    this.free.take(vf, by.driver);
+    return { kind: 'claimed', ...by, closed: this.closeFor(vf, by.token.name) };
+  }
+
+  /** Takes a free function out of circulation without giving it to a token; the caller sets the state. */
+  remove(vf: VirtualFunction, driver?: DriverType): readonly Token[] {
+    this.free.take(vf, driver);
+    return this.closeFor(vf);
+  }
+
+  /** Nobody holds the function any more: it is free, or held back with its PF. */
+  vacate(vf: VirtualFunction, { closed, driver }: Partial<Pick<Claimed, 'driver'>> & Pick<Claimed, 'closed'>): void {
+    this.#circulate(vf, { closed, ...(driver && { driver }) });
+    const { withheld } = vf.physicalFunction;
+    if (withheld !== undefined) this.withhold(vf, withheld);
+  }
+
+  /** Holds a free function back. */
+  withhold(vf: VirtualFunction, reason: string): void {
+    vf.state = { kind: 'withheld', reason, closed: this.remove(vf) };
+  }
+
+  /** Makes a function that is held back free, whatever its PF says. */
+  letGo(vf: VirtualFunction): void {
+    if (vf.state.kind === 'withheld') this.#circulate(vf, vf.state);
+  }
+
+  /** Closes one token of each name of the function's PF; none of the name whose own token is in use with it. */
+  closeFor({ address, physicalFunction }: VirtualFunction, except?: string): readonly Token[] {
+    const names = physicalFunction.names.filter((name) => name !== except);
+    return names.map((name) => this.tokens.closeOne(name, { address, home: physicalFunction.address }));
+  }
+
+  /** Lets another token of the name be the closed one. */
+  spare(token: Token): void {
+    if (token.standing.kind !== 'closed') return;
+    const by = this.get(token.standing.function);
+    const closed = closedBy(by.state);
+    const standIn = this.tokens.spare(token, by.physicalFunction.address);
+    by.state = { ...by.state, closed: closed.map((each) => (each === token ? standIn : each)) } as FunctionState;
+  }
+
+  #circulate(vf: VirtualFunction, { closed, driver }: { closed: readonly Token[]; driver?: DriverType }): void {
+    for (const token of closed) this.tokens.reopen(token);
+    vf.state = { kind: 'free' };
+    this.free.put(vf, driver);
+  }
+}
+
+function closedBy(state: FunctionState): readonly Token[] {
+  return state.kind === 'free' ? [] : state.closed;
+}
