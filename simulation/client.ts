@@ -91,9 +91,14 @@ export class SimulatedClient implements Disposable {
   /** Closes the connection, or another one. */
   async close({ connection = this.#connection, ...wish }: Wish & { readonly connection?: Connection } = {}) {
     const message = connection ?? newConnection(this.id, this.#options.name, this.#options.networkService);
-    await this.#onFreshChannel(wish, (channel, signal) =>
-      channel.unary(NetworkServiceService.close, message, { signal, timeoutMs: wish.timeoutMs ?? usual.timeoutMs }),
-    );
+    await this.#onFreshChannel(wish, (channel, signal) => {
+      // As NSM clients do: the descriptor comes with the Close as well.
+      if (message.mechanism !== undefined) this.#announce(wish, channel);
+      return channel.unary(NetworkServiceService.close, message, {
+        signal,
+        timeoutMs: wish.timeoutMs ?? usual.timeoutMs,
+      });
+    });
     this.#connection = undefined;
   }
 

@@ -96,7 +96,7 @@ export class SimulatedNode implements AsyncDisposable {
     this.#daemon = this.#cleanup.use(daemon);
     await daemon.logged('phase: registered', signal);
     await registry.until(() => registry.names.includes(this.daemonName), signal);
-    await kubelet.until(() => this.resources.every((name) => (kubelet.resource(name)?.capacity ?? 0) > 0), signal);
+    await kubelet.until(() => this.resources.every((name) => (kubelet.resource(name)?.allocatable ?? 0) > 0), signal);
     return daemon;
   }
 

@@ -88,7 +88,10 @@ async function member(authority: CertificateAuthority, path: string) {
 }
 
 /** The daemon's ordinary environment, with everything of the node in the place of the machine's. */
-export function daemonEnvironment({ folder, hardware }: Surroundings, name: string): Record<string, string> {
+export function daemonEnvironment(
+  { folder, hardware }: Pick<Surroundings, 'folder' | 'hardware'>,
+  name: string,
+): Record<string, string> {
   return {
     NSM_NAME: name,
     NSM_CONNECT_TO: `unix://${join(folder, 'nsm.io.sock')}`,
@@ -102,6 +105,7 @@ export function daemonEnvironment({ folder, hardware }: Surroundings, name: stri
     NSM_PCI_DRIVERS_PATH: hardware.tree.roots.drivers,
     NSM_CGROUP_PATH: join(folder, 'cgroup'),
     NSM_VFIO_PATH: join(folder, 'vfio'),
+    NSM_STATE_DIR: join(folder, 'state'),
     SPIFFE_ENDPOINT_SOCKET: `unix://${join(folder, 'agent.sock')}`,
     TMPDIR: join(folder, 'tmp'),
     NSM_LOG_LEVEL: 'INFO',

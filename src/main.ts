@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { open as openInspector } from 'node:inspector';
 import { SystemClock } from './clock/system-clock.js';
 import { startDaemon } from './daemon/start-daemon.js';
+import { lastStartText } from './daemon/start-report.js';
 import { pinoLog } from './observe/pino-log.js';
 import { ForwarderError, toForwarderError } from './ports/error.js';
 import type { Log } from './ports/log.js';
@@ -22,8 +23,8 @@ async function main(args: readonly string[]): Promise<number> {
   const [arg] = args;
   if (arg === '--help' || arg === '-h') return print(helpText());
   if (arg === '--version') return print(version());
-  if (arg !== undefined) {
-    process.stderr.write(`unknown argument ${JSON.stringify(arg)}: expected --help, --version or none\n`);
+  if (arg !== undefined && arg !== '--last-start') {
+    process.stderr.write(`unknown argument ${JSON.stringify(arg)}: expected --help, --version, --last-start or none\n`);
     return misconfigured;
   }
   const settings = readSettings(process.env);
@@ -31,6 +32,7 @@ async function main(args: readonly string[]): Promise<number> {
     process.stderr.write(`${settings.error.message}\n`);
     return misconfigured;
   }
+  if (arg === '--last-start') return printLastStart(settings.value);
   const log = pinoLog(settings.value.logLevel, settings.value.name);
   return run(settings, log);
 }
@@ -79,6 +81,16 @@ function aborted(signal: AbortSignal): Promise<void> {
     if (signal.aborted) resolve();
     signal.addEventListener('abort', () => resolve(), { once: true });
   });
+}
+
+/** What the last start on this node found and decided, as the state folder has it. */
+async function printLastStart({ stateDir }: Settings): Promise<number> {
+  try {
+    return print(await lastStartText(stateDir));
+  } catch (thrown) {
+    process.stderr.write(`there is no report of a start in ${stateDir}: ${toForwarderError(thrown).message}\n`);
+    return failed;
+  }
 }
 
 function version(): string {

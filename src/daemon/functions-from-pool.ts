@@ -10,24 +10,28 @@ import type { TokenId } from '../resourcepool/token-id.js';
  * configuration no longer offers is brought home all the same; only then nobody has it to give.
  */
 export function functionsFromPool(pool: ResourcePool, kernelDrivers: ReadonlyMap<PciAddress, string>): Functions {
+  const uses = new Map<PciAddress, number>();
+  const used = (assignment: Assignment): Assignment => {
+    uses.set(assignment.function, (uses.get(assignment.function) ?? 0) + 1);
+    return assignment;
+  };
   const offered = (address: PciAddress) => pool.function(address) !== undefined;
   return {
     claim: (token, owner) => {
       refuseSecondUse(pool, token);
-      return assign(pool, kernelDrivers, {
-        owner,
-        claim: pool.claim({ token, owner: owner as Owner, driver: 'kernel' }),
-      });
+      const claim = pool.claim({ token, owner: owner as Owner, driver: 'kernel' });
+      return used(assign(pool, kernelDrivers, { owner, claim }));
     },
     adopt: ({ function: address, token, owner }) => {
       const claim = pool.adopt({ function: address, token, owner: owner as Owner, driver: 'kernel' });
-      return assign(pool, kernelDrivers, { owner, claim });
+      return used(assign(pool, kernelDrivers, { owner, claim }));
     },
     all: () =>
       pool.functions().map(({ address, physicalFunction, use }) => ({
         function: address,
         kernelDriver: kernelDrivers.get(physicalFunction) ?? '',
         free: use.kind === 'free',
+        uses: uses.get(address) ?? 0,
       })),
     release: (address, owner) => {
       if (offered(address)) pool.release(address, owner as Owner);

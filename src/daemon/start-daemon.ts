@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { DevicePlugin } from '../deviceplugin/device-plugin.js';
-import { createForwarder, type Forwarder } from '../forwarder/forwarder.js';
+import { createForwarder, type Forwarder, type TakeOverReport } from '../forwarder/forwarder.js';
 import { directoryOver } from '../forwarder/grpc/directory.js';
 import { EndpointSockets } from '../forwarder/grpc/endpoint-sockets.js';
 import { Health } from '../forwarder/grpc/health.js';
@@ -15,8 +15,6 @@ import { SysfsProvisioning } from '../pci/sysfs-provisioning.js';
 import { WriteHelpers } from '../pci/write-helpers.js';
 import type { Clock } from '../ports/clock.js';
 import { toForwarderError } from '../ports/error.js';
-import type { Journal } from '../ports/journal.js';
-import type { JsonObject } from '../ports/json.js';
 import type { Log } from '../ports/log.js';
 import { ResourcePool } from '../resourcepool/resource-pool.js';
 import type { TokenId } from '../resourcepool/token-id.js';
@@ -30,7 +28,9 @@ import { buildCatalogue } from './build-catalogue.js';
 import { functionsFromPool } from './functions-from-pool.js';
 import { listenAddress, socketUrlText } from './listen-address.js';
 import { offerFromPool } from './offer-from-pool.js';
+import { openState } from './open-state.js';
 import { provision } from './provision.js';
+import { keepStartReport } from './start-report.js';
 import { Teardown } from './teardown.js';
 
 export interface DaemonParts {
@@ -76,7 +76,7 @@ async function start(parts: DaemonParts, teardown: Teardown, signal: AbortSignal
   const { settings, clock, log } = parts;
   const running = new AbortController();
   teardown.add('timers and streams', async () => running.abort());
-  const journal = forgetfulJournal();
+  const state = await openState({ folder: settings.stateDir, clock, log }, teardown, signal);
   const node = await readNode(parts, teardown, signal);
   const identity = openIdentity(parts, running.signal);
 
@@ -88,7 +88,7 @@ async function start(parts: DaemonParts, teardown: Teardown, signal: AbortSignal
       devicePluginPath: settings.devicePluginPath,
       podResourcesPath: settings.podResourcesPath,
       pollInterval: settings.resourcePollTimeout,
-      remembered: rememberedTokens(journal),
+      remembered: rememberedTokens(state.journal),
     },
     signal,
   );
@@ -102,8 +102,8 @@ async function start(parts: DaemonParts, teardown: Teardown, signal: AbortSignal
     namespaces: node.namespaces,
     functions: functionsFromPool(node.pool, node.kernelDrivers),
     resetVfs: settings.resetVfs,
-    journal,
-    recordsComplete: true,
+    journal: state.journal,
+    recordsComplete: state.recordsComplete,
     issuer: identity.issuer,
     ...network,
     clock,
@@ -113,13 +113,26 @@ async function start(parts: DaemonParts, teardown: Teardown, signal: AbortSignal
   });
   teardown.add('connections', async (deadline) => {
     forwarder.connections.stop();
-    await Promise.race([forwarder.connections.closeAll(), rejection(deadline)]);
+    if (settings.closeOnExit) await Promise.race([forwarder.connections.closeAll(), rejection(deadline)]);
   });
   const taken = await forwarder.takeOver(signal);
-  log.info('phase: former connections taken over', { connections: taken.connections.length });
+  state.accept();
+  await keepStartReport(
+    settings.stateDir,
+    { at: new Date(clock.wallTime()).toISOString(), journal: state.history, ...taken },
+    log,
+  );
+  log.info('phase: node taken over', countsOf(taken));
+  void forwarder.audit(settings.auditInterval);
   plugin.serve();
   log.info('phase: device plugin started', { resources: node.pool.names() });
   await serve(parts, { forwarder, identity, manager: network.manager, running: running.signal, teardown }, signal);
+}
+
+/** How much was found, for the log; the report has the rest. */
+function countsOf({ connections, quarantined, strays }: TakeOverReport) {
+  const kept = connections.filter(({ verdict }) => verdict === 'kept').length;
+  return { kept, ended: connections.length - kept, quarantined: quarantined.length, keptBack: strays.length };
 }
 
 /** Hardware and kernel: VFs, the pool over them, namespaces. */
@@ -226,16 +239,4 @@ async function serve({ settings, clock, log }: DaemonParts, serving: Serving, si
   teardown.add('health', async () => health.set(false));
   await registration.start();
   log.info('phase: registered', { name: settings.name, networkServices: settings.networkServiceNames });
-}
-
-/** Keeps what is on record for this process only. */
-function forgetfulJournal(): Journal {
-  const records = new Map<string, JsonObject>();
-  const write: Journal['write'] = (changes) => {
-    for (const { key, value } of changes) {
-      if (value === undefined) records.delete(key);
-      else records.set(key, value);
-    }
-  };
-  return { records: () => records, write, note: write };
 }

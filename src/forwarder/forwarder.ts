@@ -86,7 +86,7 @@ export interface TakeOverReport {
 /** Puts the forwarder together: this list of elements is what happens to a Request, from top to bottom. */
 export function createForwarder(parts: ForwarderParts): Forwarder {
   const { clock, log, functions, issuer, nextHops, signal } = parts;
-  const strays = new Strays({ pci: parts.pci, functions, log, recordsComplete: parts.recordsComplete });
+  const strays = new Strays({ pci: parts.pci, functions, clock, log, recordsComplete: parts.recordsComplete });
   const world: World = {
     pci: parts.pci,
     namespaces: parts.namespaces,
@@ -134,7 +134,7 @@ export function createForwarder(parts: ForwarderParts): Forwarder {
     strays: () => strays.report(),
     async takeOver(abort) {
       const taken = await takeOver({ book, records, connections, functions, inspect, log }, abort);
-      await strays.survey();
+      await strays.survey(abort);
       return { connections: taken, quarantined: quarantine.report(), strays: strays.report() };
     },
     audit: (intervalMs) => auditForEver({ connections, inspect, strays, clock, log, signal }, intervalMs),

@@ -38,7 +38,7 @@ function describe(setting: Setting<unknown>): string {
 export function helpText(): string {
   const types = listSettingTypes().map(({ label, form }) => wrap(`${label}: ${plain(form)}`, 2));
   return [
-    'Usage: forwarder-sriov [--help]',
+    'Usage: forwarder-sriov [--help | --version | --last-start]',
     '',
     'SR-IOV forwarder for Network Service Mesh. It takes no arguments: the environment configures it.',
     '',

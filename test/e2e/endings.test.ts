@@ -64,8 +64,8 @@ describe('the end', () => {
     });
   });
 
-  describe('of the daemon', () => {
-    const fixture = useNode();
+  describe('of a daemon that shall leave nothing (NSM_CLOSE_ON_EXIT)', () => {
+    const fixture = useNode({ env: { NSM_CLOSE_ON_EXIT: 'true' } });
 
     it('brings every VF home, closes every connection and leaves the registry', async () => {
       const { node } = fixture;
@@ -77,19 +77,6 @@ describe('the end', () => {
       expect(node.endpoint.connections).to.equal(0);
       expect(node.registry.names).to.deep.equal([node.endpoint.name]);
       expect(node.kubelet.streams).to.equal(0);
-    });
-
-    it('by force leaves VFs where they are; with the pod they come home under the name they had there', async () => {
-      const { node } = fixture;
-      await node.startDaemon(inTime());
-      const client = await fixture.client();
-      const answer = await client.request({ token: fixture.token(), interfaceName: 'nsm-7' });
-      const vf = answer.mechanism?.parameters['pciAddress'] ?? '';
-      expect(await node.daemon.stop('SIGKILL')).to.deep.equal({ code: null, signal: 'SIGKILL' });
-      expect((await linkOf(client, 'nsm-7')).up).to.equal(true);
-      client[Symbol.dispose]();
-      await node.hardware.quiet();
-      expect(await node.hardware.atHome(vf)).to.deep.include({ name: 'nsm-7', up: false });
     });
   });
 });

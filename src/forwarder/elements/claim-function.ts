@@ -29,6 +29,8 @@ export interface OfferedFunction {
   readonly kernelDriver: string;
   /** True when it can be given out. */
   readonly free: boolean;
+  /** How often it was given out: whoever looks twice sees whether somebody had it between. */
+  readonly uses: number;
 }
 
 /** Who gives VFs out, and keeps those back that could not be taken home. */

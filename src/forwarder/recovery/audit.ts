@@ -16,6 +16,8 @@ interface Parts {
 
 const firstPauseMs = 1_000;
 
+const strayPauseMs = 5_000;
+
 /** How long one look at the whole node may take. */
 const longestLookMs = 60_000;
 
@@ -27,7 +29,7 @@ const longestLookMs = 60_000;
  */
 export async function auditForEver(parts: Parts, intervalMs: number): Promise<void> {
   const { clock, log, signal } = parts;
-  for (let pause = Math.min(firstPauseMs, intervalMs); ; pause = Math.min(pause * 2, intervalMs)) {
+  for (let pause = Math.min(firstPauseMs, intervalMs); ; pause = nextPause(pause, parts, intervalMs)) {
     const slept = await clock.sleep(pause, signal).then(
       () => true,
       () => false,
@@ -42,11 +44,17 @@ export async function auditForEver(parts: Parts, intervalMs: number): Promise<vo
   }
 }
 
+/** A VF that is kept back is looked at more often: somebody may wait for it. */
+function nextPause(last: number, { strays }: Parts, intervalMs: number): number {
+  const longest = strays.report().length > 0 ? Math.min(strayPauseMs, intervalMs) : intervalMs;
+  return Math.min(last * 2, longest);
+}
+
 /** One look. */
 export async function audit(
   { connections, inspect, strays }: Omit<Parts, 'clock'>,
   signal: AbortSignal,
 ): Promise<void> {
   await connections.inspect((held) => inspect(held, signal));
-  await strays.survey();
+  await strays.survey(signal);
 }

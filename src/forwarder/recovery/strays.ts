@@ -1,9 +1,13 @@
 import { chooseNetdev } from '../../mechanism/kernel/choose-netdev.js';
+import type { Clock } from '../../ports/clock.js';
 import { ForwarderError } from '../../ports/error.js';
 import type { Log } from '../../ports/log.js';
 import type { PciAddress } from '../../ports/pci-address.js';
 import type { FunctionFacts, PciBus } from '../../ports/pci-bus.js';
 import type { Functions, OfferedFunction } from '../elements/claim-function.js';
+
+/** Between two looks at a VF that seems to be away. */
+const secondLookMs = 500;
 
 /** How many VFs are looked at a time. */
 const batch = 32;
@@ -11,6 +15,7 @@ const batch = 32;
 interface Parts {
   readonly pci: PciBus;
   readonly functions: Functions;
+  readonly clock: Clock;
   readonly log: Log;
   /**
    * False when it is not known what former processes did: their journal was damaged. Then a VF that user space may hold
@@ -62,28 +67,43 @@ export class Strays {
     if (this.#reasons.delete(address)) this.#parts.functions.recovered(address);
   }
 
-  /** Looks at every VF that no connection has. */
-  async survey(): Promise<void> {
-    const { functions } = this.#parts;
-    const known = functions.all().filter(({ function: address, free }) => free || this.has(address));
-    for (let start = 0; start < known.length; start += batch) {
-      await Promise.all(known.slice(start, start + batch).map((vf) => this.#look(vf)));
-    }
+  /**
+   * Looks at every VF that no connection has. What seems to be away is looked at again a moment later: a netdev that has
+   * just come home, or was just made, shows a little late in some trees.
+   */
+  async survey(signal: AbortSignal): Promise<void> {
+    const { functions, clock } = this.#parts;
+    const suspects = await this.#notFree(functions.all().filter(({ function: it, free }) => free || this.has(it)));
+    for (const address of this.#reasons.keys()) if (!suspects.has(address)) this.#takeUp(address);
+    const unknown = new Map([...suspects].filter(([address]) => !this.has(address)));
+    if (unknown.size === 0) return;
+    await clock.sleep(secondLookMs, signal);
+    const unused = functions.all().filter(({ function: it, free, uses }) => free && unknown.get(it)?.uses === uses);
+    for (const [address, { reason }] of await this.#notFree(unused)) this.#addIfFree({ function: address, reason });
   }
 
-  async #look(vf: OfferedFunction): Promise<void> {
-    const { function: address } = vf;
-    const reason = await this.#whyNotFree(vf);
-    if (reason === undefined) {
-      if (!this.has(address)) return;
-      this.remove(address);
-      this.#parts.log.info('VF is free again: it is at home', { function: address });
-      return;
+  #addIfFree(stray: Stray): void {
+    if (this.#parts.functions.all().some((it) => it.function === stray.function && it.free)) this.add(stray);
+  }
+
+  #takeUp(address: PciAddress): void {
+    this.remove(address);
+    this.#parts.log.info('VF is free again: it is at home', { function: address });
+  }
+
+  /** Those that are not where free VFs are, each with the reason. */
+  async #notFree(
+    functions: readonly OfferedFunction[],
+  ): Promise<Map<PciAddress, { readonly reason: string; readonly uses: number }>> {
+    const found = new Map<PciAddress, { readonly reason: string; readonly uses: number }>();
+    const look = async (vf: OfferedFunction) => {
+      const reason = await this.#whyNotFree(vf);
+      if (reason !== undefined) found.set(vf.function, { reason, uses: vf.uses });
+    };
+    for (let start = 0; start < functions.length; start += batch) {
+      await Promise.all(functions.slice(start, start + batch).map(look));
     }
-    // A connection may have come and gone while this looked: what is told of twice, and is nobody's, is a stray.
-    const again = await this.#whyNotFree(vf);
-    const free = this.#parts.functions.all().some((it) => it.function === address && it.free);
-    if (again !== undefined && (free || this.has(address))) this.add({ function: address, reason: again });
+    return found;
   }
 
   async #whyNotFree(vf: OfferedFunction): Promise<string | undefined> {

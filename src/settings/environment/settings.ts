@@ -37,6 +37,9 @@ export interface Settings {
   readonly sriovConfigFile: string;
   readonly createVfs: 'max' | 'none';
   readonly resetVfs: boolean;
+  readonly stateDir: string;
+  readonly closeOnExit: boolean;
+  readonly auditInterval: number;
   readonly pciDevicesPath: string;
   readonly pciDriversPath: string;
   readonly cgroupPath: string;
@@ -158,6 +161,28 @@ const settingsTable: { readonly [Key in keyof Settings]: Setting<Settings[Key]> 
     meaning:
       'After each user a VF is reset and its driver bound anew, which takes time and leaves nothing of that user on ' +
       'the card. Off: it comes home with what the user made on it (VLAN devices, programs).',
+  },
+  stateDir: {
+    variable: 'NSM_STATE_DIR',
+    kind: path,
+    default: '/var/lib/networkservicemesh/forwarder-sriov',
+    meaning:
+      'Directory of the journal, in which the next process finds what this one did. It must outlive the container and ' +
+      'belong to this node alone; one forwarder at a time uses it.',
+  },
+  closeOnExit: {
+    variable: 'NSM_CLOSE_ON_EXIT',
+    kind: boolean,
+    default: 'false',
+    meaning:
+      'What becomes of connections at an orderly end. Off: clients keep their VFs and the next process takes them over. ' +
+      'On: all are closed and the VFs come home, as before the forwarder is removed from the node.',
+  },
+  auditInterval: {
+    variable: 'NSM_AUDIT_INTERVAL',
+    kind: duration,
+    default: '30s',
+    meaning: 'Time between two looks whether every VF still is where and how it should be.',
   },
   pciDevicesPath: {
     variable: 'NSM_PCI_DEVICES_PATH',
