@@ -20,6 +20,7 @@ export const lanes = [
   suite('demo', 'demo', 3),
   suite('tests on Node 24', 'test:node24', 4),
   suite('Go peers', 'test:interop', 9),
+  suite('mesh', 'test:mesh', 15),
   suite('emulated machine', 'test:vm', 8),
 ];
 

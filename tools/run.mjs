@@ -13,6 +13,7 @@ import { lanes } from './lanes.mjs';
 import { runMocha } from './mocha.mjs';
 import { runLanes } from './run-lanes.mjs';
 import { testInterop } from './test-interop.mjs';
+import { testMesh } from './test-mesh.mjs';
 import { formatTotals, oneSkipped, oneTest } from './totals.mjs';
 import { testInMachine } from './vm/test-in-machine.mjs';
 
@@ -41,6 +42,8 @@ const commands = {
   'test:vm': () => testInMachine(root),
 
   'test:interop': () => testInterop(root),
+
+  'test:mesh': () => testMesh(root),
 
   async demo() {
     await ensureDebianPackages();

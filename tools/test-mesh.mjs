@@ -1,0 +1,40 @@
+import { join } from 'node:path';
+import { ensureBuild } from './ensure-build.mjs';
+import { ensureGoPrograms } from './ensure-go-programs.mjs';
+import { runMocha } from './mocha.mjs';
+import { oneSkipped, oneTest } from './totals.mjs';
+
+const peers = [{ name: 'mesh-peer', module: 'peers', goPackage: '.' }];
+
+const spire = ['spire-server', 'spire-agent'].map((name) => ({
+  name,
+  module: 'spire',
+  goPackage: `github.com/spiffe/spire/cmd/${name}`,
+}));
+
+/**
+ * Runs the tests of test/mesh: the compiled daemon in a mesh of NSM's own programs, with identities from SPIRE. Building
+ * SPIRE takes minutes, once.
+ *
+ * @param {string} root
+ * @returns {Promise<import('./totals.mjs').Totals>}
+ */
+export async function testMesh(root) {
+  if (process.getuid?.() !== 0) return skip('needs root: network namespaces and links of the running kernel');
+  const sources = join(root, 'test/mesh');
+  const built = [
+    await ensureGoPrograms({ name: 'mesh-peers', sources, programs: peers, minutes: 4 }),
+    // The server keeps its entries in SQLite, which is written in C.
+    await ensureGoPrograms({ name: 'spire', sources, programs: spire, cgo: true, minutes: 9 }),
+  ];
+  const missing = built.find((it) => 'why' in it);
+  if (missing !== undefined) return skip(missing.why);
+  if (built.some((it) => 'broken' in it) || !(await ensureBuild(root))) return oneTest(false);
+  [process.env.MESH_PEERS, process.env.SPIRE] = built.map(({ folder }) => folder);
+  return runMocha({ root, node: process.execPath, args: ['test/mesh/**/*.mesh.ts'], minutes: 8 });
+}
+
+function skip(why) {
+  console.log(`skipped: ${why}`);
+  return oneSkipped;
+}
