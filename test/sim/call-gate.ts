@@ -50,14 +50,21 @@ export class CallGate {
     return result.value;
   }
 
-  /** A call of a synchronous port that acts out itself what a fault does to it; only a crash is none of its business. */
-  callKnowing<T>(name: string, effect: (fault: Exclude<Fault, 'crash' | 'crash-after'> | undefined) => T): T {
+  /**
+   * A call of a synchronous port that acts out itself what a fault does to it; only a crash is none of its business.
+   *
+   * @returns undefined in a process that has crashed, be it in this call: nobody is there to be told
+   */
+  callKnowing<T>(
+    name: string,
+    effect: (fault: Exclude<Fault, 'crash' | 'crash-after'> | undefined) => T,
+  ): T | undefined {
+    if (!this.#alive) return undefined;
     const fault = this.#enter(name)?.fault;
-    if (!this.#alive) throw new Error(`${name}: called by a process that has crashed`);
     if (fault !== 'crash' && fault !== 'crash-after') return effect(fault);
     if (fault === 'crash-after') effect(undefined);
     this.#parts.crash();
-    throw new Error(`${name}: the process has crashed`);
+    return undefined;
   }
 
   #enter(name: string): DueFault | undefined {

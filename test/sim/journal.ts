@@ -35,6 +35,7 @@ export class SimJournal implements Journal {
 
   write(changes: readonly JournalChange[]): void {
     const written = this.#put('journal.write', changes);
+    if (written === undefined) throw new Error('journal.write: the process has crashed');
     if (!written) throw new ForwarderError('exhausted', 'the journal cannot be written: made to fail');
     apply(this.#memory, changes);
   }
@@ -44,8 +45,8 @@ export class SimJournal implements Journal {
     apply(this.#memory, changes);
   }
 
-  /** @returns whether the disk took the changes, and with them all that it did not take before */
-  #put(name: string, changes: readonly JournalChange[]): boolean {
+  /** @returns whether the disk took the changes, and with them all that it did not take before; see {@link CallGate.callKnowing} */
+  #put(name: string, changes: readonly JournalChange[]): boolean | undefined {
     const called = [name, ...changes.map(({ key }) => key)].join(' ');
     return this.#gate.callKnowing(called, (fault) => {
       const taken = fault !== 'before' && fault !== 'hang';
