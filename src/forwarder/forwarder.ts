@@ -98,7 +98,7 @@ export function createForwarder(parts: ForwarderParts): Forwarder {
     {
       ...kernelInverses(world),
       'function-claimed': releaseFunction(functions, strays),
-      onward: closeOnward(nextHops),
+      onward: closeOnward(nextHops, parts.directory),
     },
     clock,
   );

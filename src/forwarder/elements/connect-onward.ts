@@ -6,7 +6,7 @@ import { ForwarderError, toForwarderError } from '../../ports/error.js';
 import type { Call } from '../chain/call.js';
 import type { Element } from '../chain/element.js';
 import type { HeldConnection } from '../chain/held-connection.js';
-import { type Candidate, candidatesKey } from './discover.js';
+import { type Candidate, candidatesKey, type Directory } from './discover.js';
 
 /** Calls to the components that a request goes to from here. */
 export interface NextHops {
@@ -158,10 +158,25 @@ function onwardConnection(entry: Entry): Connection {
   return Connection.decode(Buffer.from(String(entry.args['connection']), 'base64'));
 }
 
-/** Takes an onward Request back. */
-export function closeOnward(nextHops: NextHops): Inverse {
-  return (entry, signal) =>
-    nextHops.close(String(entry.args['url']), onwardConnection(entry), { signal, timeoutMs: closeMs });
+/**
+ * Takes an onward Request back. Where the endpoint was may not be where it is: it may have come back at another address,
+ * and an address that was only a descriptor of ours ends with our process. Then the registry tells, or brings it again.
+ */
+export function closeOnward(nextHops: NextHops, directory: Pick<Directory, 'findEndpointByName'>): Inverse {
+  return async (entry, signal) => {
+    const { endpoint, url } = onwardCandidate(entry);
+    const connection = onwardConnection(entry);
+    const wait = { signal, timeoutMs: closeMs };
+    try {
+      await nextHops.close(url, connection, wait);
+    } catch (thrown) {
+      const error = toForwarderError(thrown);
+      if (error.kind !== 'unavailable' && error.kind !== 'invalid') throw error;
+      const now = await directory.findEndpointByName(endpoint, signal).catch(() => undefined);
+      if (now === undefined) throw error;
+      await nextHops.close(now.url, connection, wait);
+    }
+  };
 }
 
 /** Puts what a Close or expiry brings, such as fresh tokens, into the connection that the next hop will be sent. */
