@@ -1,6 +1,9 @@
+import type { DeviceAccess } from '../../src/ports/device-access.js';
 import type { Journal } from '../../src/ports/journal.js';
 import type { Namespaces } from '../../src/ports/links.js';
 import type { PciBus, Provisioning } from '../../src/ports/pci-bus.js';
+import type { PodOwners } from '../../src/ports/pod-owners.js';
+import type { VfioDevices } from '../../src/ports/vfio-devices.js';
 import { Background } from './background.js';
 import type { CallGate } from './call-gate.js';
 import { FaultPlan } from './fault-plan.js';
@@ -10,6 +13,7 @@ import { NetdevMaker } from './netdev-maker.js';
 import { Others } from './others.js';
 import type { PfOptions } from './pci-function.js';
 import { PciTree } from './pci-tree.js';
+import { Pods } from './pods.js';
 import { SimProcess } from './process.js';
 import { snapshotText } from './snapshot.js';
 import { inOrder, type Turn } from './turn.js';
@@ -25,6 +29,10 @@ export interface SimNodeOptions {
   readonly renameNeedsDown?: boolean;
   /** Whether the process sees those of the clients, and so can find their namespaces; true unless given. */
   readonly clientsSeen?: boolean;
+  /** The version of cgroups that decides about devices; 2 unless given. */
+  readonly cgroups?: 1 | 2;
+  /** vfio-pci takes functions of a node without IOMMU. */
+  readonly noIommuAllowed?: boolean;
   /** Who deals out the turns; in order unless given. */
   readonly turn?: Turn;
 }
@@ -38,6 +46,7 @@ export class SimNode {
   readonly faults = new FaultPlan();
   /** What everybody else does on the node. */
   readonly others: Others;
+  readonly pods: Pods;
   readonly #turn: Turn;
   readonly #background: Background;
   readonly #registry: NamespaceRegistry;
@@ -54,7 +63,8 @@ export class SimNode {
     this.#registry = new NamespaceRegistry(this.#background, clientsSeen);
     const { home } = this.#registry;
     const maker = new NetdevMaker({ home, background: this.#background, simulatedVfs, renameNeedsDown });
-    this.#tree = new PciTree(maker, drivers);
+    this.#tree = new PciTree(maker, drivers, options.noIommuAllowed);
+    this.pods = new Pods(options.cgroups ?? 2, this.#tree);
     this.others = new Others(this.#registry, this.#tree, maker);
     for (const pf of pfs) this.#tree.plug(pf);
     this.#process = this.#start();
@@ -75,6 +85,18 @@ export class SimNode {
   /** What the process before has written is on record in it. */
   get journal(): Journal {
     return this.#process.journal;
+  }
+
+  get deviceAccess(): DeviceAccess {
+    return this.#process.deviceAccess;
+  }
+
+  get vfio(): VfioDevices {
+    return this.#process.vfio;
+  }
+
+  get podOwners(): PodOwners {
+    return this.#process.podOwners;
   }
 
   /** How peers outside the node are reached: what goes through it is a call of the process like all others. */
@@ -125,11 +147,12 @@ export class SimNode {
 
   /** The whole state as text, sorted: equal texts mean equal nodes. */
   snapshot(): string {
-    return snapshotText(this.#tree.pfs, [this.#registry.home, ...this.#registry.all]);
+    const text = snapshotText(this.#tree.pfs, [this.#registry.home, ...this.#registry.all]);
+    return [text, ...this.pods.snapshot().map((line) => `${line}\n`)].join('');
   }
 
   #start(): SimProcess {
     const gate = { plan: this.faults, turn: this.#turn, crash: () => this.crash() };
-    return new SimProcess(gate, { registry: this.#registry, tree: this.#tree, disk: this.#disk });
+    return new SimProcess(gate, { registry: this.#registry, tree: this.#tree, disk: this.#disk, pods: this.pods });
   }
 }

@@ -72,6 +72,11 @@ export class Others {
     };
   }
 
+  /** A process opens the group's node until disposed. */
+  openGroup(iommuGroup: number): Disposable {
+    return this.#tree.vfio.open(iommuGroup);
+  }
+
   /** A user of the VF tells its device something that no netlink message shows, and that outlives its netdev. */
   leave(address: string, what: string): void {
     this.#tree.vf(parsePciAddress(address)).residue.add(what);

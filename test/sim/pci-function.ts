@@ -47,7 +47,8 @@ export interface SimVf {
   readonly kind: 'vf';
   readonly address: PciAddress;
   readonly pf: SimPf;
-  readonly iommuGroup?: number;
+  /** Without an IOMMU a VF has one only while a VFIO driver has it, and only where that is allowed. */
+  iommuGroup?: number | undefined;
   driver?: string | undefined;
   netdev?: Netdev | undefined;
   /** As the PF keeps them: they outlive every driver of the VF. */

@@ -3,21 +3,28 @@ import { type PciAddress, parsePciAddress } from '../../src/ports/pci-address.js
 import { plainDriver } from './driver-quirks.js';
 import type { NetdevMaker } from './netdev-maker.js';
 import { initialVfSettings, type PfOptions, type SimPf, type SimVf, vfAddress } from './pci-function.js';
+import { VfioNodes } from './vfio-nodes.js';
 
 /** Drivers that hand a function to a process; the kernel makes no netdev for it. */
 const userspaceDrivers: readonly string[] = ['vfio-pci', 'uio_pci_generic'];
 
 /** The PCI functions of the node and the drivers that hold them. */
 export class PciTree {
+  readonly vfio = new VfioNodes();
   readonly #makes: NetdevMaker;
   readonly #drivers: Set<string>;
   readonly #functions = new Map<string, SimPf | SimVf>();
+  readonly #noIommuAllowed: boolean;
   #groups = 0;
 
-  /** @param drivers registered besides those of the PFs that are plugged in */
-  constructor(makes: NetdevMaker, drivers: readonly string[]) {
+  /**
+   * @param drivers registered besides those of the PFs that are plugged in
+   * @param noIommuAllowed - vfio-pci takes functions without an IOMMU (`enable_unsafe_noiommu_mode`)
+   */
+  constructor(makes: NetdevMaker, drivers: readonly string[], noIommuAllowed = false) {
     this.#makes = makes;
     this.#drivers = new Set(drivers);
+    this.#noIommuAllowed = noIommuAllowed;
   }
 
   get pfs(): readonly SimPf[] {
@@ -118,6 +125,15 @@ export class PciTree {
     return [...this.#functions.values()].filter((it) => it.iommuGroup === iommuGroup).map(({ address }) => address);
   }
 
+  /** A process has a device of the group open. */
+  inUse(iommuGroup: number): boolean {
+    return this.#vfsOf(iommuGroup).some((vf) => vf.inUse !== undefined);
+  }
+
+  #vfsOf(iommuGroup: number): readonly SimVf[] {
+    return [...this.#functions.values()].filter((it) => it.kind === 'vf').filter((vf) => vf.iommuGroup === iommuGroup);
+  }
+
   #requireTaker(vf: SimVf, driver: string): void {
     if (!this.hasDriver(driver)) {
       throw new ForwarderError('not-found', `driver ${driver} is not registered: load its module (modprobe ${driver})`);
@@ -125,19 +141,27 @@ export class PciTree {
     if (!userspaceDrivers.includes(driver) && driver !== vf.pf.vfDriver) {
       throw new ForwarderError('unsupported', `${driver} does not take ${vf.address}`);
     }
-    if (driver === 'vfio-pci' && vf.iommuGroup === undefined) {
+    if (driver === 'vfio-pci' && vf.iommuGroup === undefined && !this.#noIommuAllowed) {
       throw new ForwarderError('unsupported', `vfio-pci refused ${vf.address}: is the IOMMU on?`);
     }
   }
 
   #release(vf: SimVf): void {
+    const { driver, iommuGroup } = vf;
     vf.driver = undefined;
     this.#makes.removeOfVf(vf);
+    if (driver !== 'vfio-pci' || iommuGroup === undefined) return;
+    if (this.#vfsOf(iommuGroup).every((it) => it.driver !== 'vfio-pci')) this.vfio.vanish(iommuGroup);
+    if (vf.pf.options.iommu === 'none') vf.iommuGroup = undefined;
   }
 
   #probe(vf: SimVf, driver: string): void {
     vf.driver = driver;
     if (driver === vf.pf.vfDriver) this.#makes.ofVf(vf);
+    if (driver !== 'vfio-pci') return;
+    const noIommu = vf.iommuGroup === undefined;
+    vf.iommuGroup ??= this.#nextGroup();
+    this.vfio.appear(vf.iommuGroup, noIommu);
   }
 
   #nextGroup(): number {
