@@ -1,6 +1,6 @@
 import {
   type NetworkServiceEndpoint,
-  NetworkServiceEndpointRegistryService,
+  NetworkServiceEndpointRegistryService as Registry,
 } from '../../../apis/generated/registry.js';
 import type { Clock } from '../../ports/clock.js';
 import { ForwarderError, toForwarderError } from '../../ports/error.js';
@@ -8,11 +8,13 @@ import type { Log } from '../../ports/log.js';
 import type { Channels } from '../../transport/channels.js';
 import type { Connection } from '../../transport/connection.js';
 import { milliseconds } from '../chain/timestamp.js';
+import { Patience } from './patience.js';
 import { endpointNamed } from './registry-messages.js';
+import { emptyRegistryPath, formatRegistryPath, parseRegistryPath, pathHeader } from './registry-path.js';
 
 /** What the registry shall know of us, and how it is reached. */
 export interface RegistrationParts {
-  readonly channels: Channels;
+  readonly channels: Pick<Channels, 'use'>;
   readonly manager: string;
   readonly name: string;
   readonly services: readonly string[];
@@ -24,88 +26,132 @@ export interface RegistrationParts {
   readonly signal: AbortSignal;
 }
 
-/** The registry's own path of tokens travels as metadata of this name, JSON in Go's field names (nsm-wire 4.2). */
-const pathHeader = 'path';
-const emptyPath = JSON.stringify({ Index: 0, PathSegments: null });
-
+/** Longest wait for one answer. */
 const tryMs = 15_000;
-const shortestPauseMs = 200;
-const longestPauseMs = 5_000;
+/** A manager that is away comes back any moment, and asking whether it is there costs next to nothing. */
+const absenceMs = 400;
+const shortestLifeMs = 300;
 /** Without an expiry in the answer, managers keep a registration for a minute. */
 const usualLifeMs = 60_000;
 
-/** Keeps this forwarder registered with the manager: again at two thirds of each lifetime, at once after a failure. */
+/**
+ * Keeps this forwarder registered with the manager under one name: again at two thirds of each lifetime, and at once when
+ * the manager stops telling of us, because it or the registry behind it was restarted.
+ */
 export class Registration {
   readonly #parts: RegistrationParts;
-  #path = emptyPath;
+  readonly #stopped = new AbortController();
+  readonly #tries: Patience;
+  readonly #watches: Patience;
+  #path = emptyRegistryPath;
   #registered: NetworkServiceEndpoint | undefined;
-  #failures = 0;
 
   constructor(parts: RegistrationParts) {
     this.#parts = parts;
+    this.#tries = new Patience(parts.clock, absenceMs);
+    this.#watches = new Patience(parts.clock);
   }
 
-  /** Registers, however long it takes, then goes on refreshing until the signal aborts. Resolves when first registered. */
+  /**
+   * Registers, however long it takes, then goes on refreshing until the signal aborts or it is stopped. Resolves when first
+   * registered.
+   *
+   * @throws ForwarderError the signal's reason, or `cancelled` when it is stopped first
+   */
   async start(): Promise<void> {
-    await this.#untilRegistered();
-    void this.#keepFresh().catch(() => undefined); // ends with the signal
+    const signal = AbortSignal.any([this.#parts.signal, this.#stopped.signal]);
+    await this.#untilRegistered(signal);
+    void this.#keepFresh(signal).catch(() => undefined); // ends with the signal
   }
 
-  /** Takes the registration back, so that nobody is sent to a process that is gone. */
+  /**
+   * Takes the registration back, so that nobody is sent to a process that is gone.
+   *
+   * @throws ForwarderError what the manager says, or the signal's reason
+   */
   async stop(signal: AbortSignal): Promise<void> {
+    this.#stopped.abort(new ForwarderError('cancelled', `${this.#parts.name} is no longer registered`));
     const registered = this.#registered;
     if (registered === undefined) return;
     this.#registered = undefined;
     await this.#parts.channels.use(this.#parts.manager, signal, async (connection) => {
       const endpoint = { ...registered, url: this.#announce(connection) };
-      const metadata = { [pathHeader]: this.#path };
-      await connection.unary(NetworkServiceEndpointRegistryService.unregister, endpoint, { signal, metadata });
+      const metadata = { [pathHeader]: formatRegistryPath(this.#path) };
+      await connection.unary(Registry.unregister, endpoint, { signal, metadata });
     });
   }
 
-  async #keepFresh(): Promise<void> {
-    const { clock, signal } = this.#parts;
+  async #keepFresh(signal: AbortSignal): Promise<void> {
     for (;;) {
-      await clock.sleep(this.#nextRefresh(), signal);
-      await this.#untilRegistered();
+      await this.#untilDue(signal);
+      await this.#untilRegistered(signal);
     }
   }
 
-  #nextRefresh(): number {
-    const expires = this.#registered?.expirationTime;
-    const life = expires === undefined ? usualLifeMs : milliseconds(expires) - this.#parts.clock.wallTime();
-    return Math.max(shortestPauseMs, (life * 2) / 3);
+  /** Resolves when it is time to refresh, or earlier when the manager stops telling of us. */
+  async #untilDue(signal: AbortSignal): Promise<void> {
+    const { clock, log, name } = this.#parts;
+    using due = clock.deadline('a registration', this.#refreshIn(), signal);
+    const began = clock.now();
+    const lost = await this.#watch(due.signal).catch(toForwarderError);
+    signal.throwIfAborted();
+    if (due.signal.aborted) return;
+    log.info(`registering again: ${lost.message}`, { endpoint: name });
+    await this.#watches.afterFailure(lost, { lasted: clock.now() - began, signal: due.signal }).catch(() => undefined);
   }
 
-  async #untilRegistered(): Promise<void> {
-    const { clock, signal, log } = this.#parts;
-    for (let pause = shortestPauseMs; ; pause = Math.min(pause * 2, longestPauseMs)) {
+  /** Follows what the manager tells of us; returns why it tells no more. */
+  async #watch(signal: AbortSignal): Promise<ForwarderError> {
+    const { channels, manager, name } = this.#parts;
+    const query = { networkServiceEndpoint: endpointNamed({ name }), watch: true };
+    return channels.use(manager, signal, async (connection) => {
+      for await (const answer of connection.stream(Registry.find, query, { signal })) {
+        if (answer.deleted && answer.networkServiceEndpoint?.name === name)
+          return new ForwarderError('not-found', 'the registry has forgotten us');
+      }
+      return new ForwarderError('unavailable', 'the manager tells no more of us');
+    });
+  }
+
+  #refreshIn(): number {
+    const expires = this.#registered?.expirationTime;
+    const life = expires === undefined ? usualLifeMs : milliseconds(expires) - this.#parts.clock.wallTime();
+    return (Math.max(shortestLifeMs, life) * 2) / 3;
+  }
+
+  async #untilRegistered(signal: AbortSignal): Promise<void> {
+    const { log, name } = this.#parts;
+    for (;;) {
       try {
-        await this.#register();
-        if (this.#failures > 0) log.info('registered again', { failures: this.#failures });
-        this.#failures = 0;
+        await this.#register(signal);
+        if (this.#tries.failures > 0) log.info('registered again', { endpoint: name, failures: this.#tries.failures });
+        this.#tries.reset();
         return;
       } catch (thrown) {
-        if (signal.aborted) throw toForwarderError(signal.reason);
-        this.#failures += 1;
-        log.warn(`registration failed, it is tried again: ${toForwarderError(thrown).message}`, { pause });
-        await clock.sleep(pause, signal);
+        signal.throwIfAborted();
+        const error = toForwarderError(thrown);
+        log.warn(`registration failed, it is tried again: ${error.message}`, { endpoint: name });
+        await this.#tries.afterFailure(error, { lasted: 0, signal });
       }
     }
   }
 
-  async #register(): Promise<void> {
-    const { channels, manager, clock, signal } = this.#parts;
+  /** Without a deadline for the manager: it would end the registration by so much earlier than it says. */
+  async #register(signal: AbortSignal): Promise<void> {
+    const { channels, manager, clock } = this.#parts;
     using deadline = clock.deadline(`registering with ${manager}`, tryMs, signal);
-    this.#registered = await channels.use(manager, deadline.signal, (connection) =>
-      connection.unary(NetworkServiceEndpointRegistryService.register, this.#message(connection), {
+    await channels.use(manager, deadline.signal, async (connection) => {
+      let path: string | undefined;
+      const registered = await connection.unary(Registry.register, this.#message(connection), {
         signal: deadline.signal,
-        metadata: { [pathHeader]: this.#path },
+        metadata: { [pathHeader]: formatRegistryPath(this.#path) },
         onHeaders: (headers) => {
-          this.#path = headers[pathHeader] ?? this.#path;
+          path = headers[pathHeader];
         },
-      }),
-    );
+      });
+      if (path !== undefined) this.#path = parseRegistryPath(path);
+      this.#registered = registered;
+    });
   }
 
   /** The last answer without its end, as the registry expects a refresh; at first what we are. */
