@@ -1,4 +1,3 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Duplex } from 'node:stream';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import type { Clock } from '../ports/clock.js';
@@ -34,8 +33,6 @@ export class TlsAcceptor implements Disposable {
   readonly #options: TlsAcceptorOptions;
   readonly #server: Server;
   readonly #handshakes = new Set<Duplex>();
-  /** Carries the stream to the event that ends its handshake: tls.Server itself does not tell which it was. */
-  readonly #transport = new AsyncLocalStorage<Duplex>();
   readonly #rotation: Disposable;
 
   constructor(options: TlsAcceptorOptions) {
@@ -47,8 +44,6 @@ export class TlsAcceptor implements Disposable {
       ALPNProtocols: ['h2'],
       handshakeTimeout: options.handshakeTimeoutMs,
     });
-    this.#server.on('secureConnection', (tls: TLSSocket) => this.#onSecure(tls));
-    this.#server.on('tlsClientError', (error: Error) => this.#onFailed(error));
     this.#rotation = options.source.onChange((material) =>
       this.#server.setSecureContext(tlsMaterial(material).options),
     );
@@ -61,7 +56,7 @@ export class TlsAcceptor implements Disposable {
     this.#dropOldest();
     this.#handshakes.add(transport);
     transport.once('close', () => this.#handshakes.delete(transport));
-    this.#transport.run(transport, () => this.#server.emit('connection', transport));
+    this.#forOne(transport).emit('connection', transport);
   }
 
   [Symbol.dispose](): void {
@@ -69,17 +64,33 @@ export class TlsAcceptor implements Disposable {
     for (const transport of this.#handshakes) transport.destroy();
   }
 
-  #onSecure(tls: TLSSocket): void {
-    const transport = this.#transport.getStore();
-    tls.on('error', () => transport?.destroy());
-    tls.once('close', () => transport?.destroy());
+  /**
+   * The server as one handshake sees it. tls.Server tells how a handshake ended, but not on which stream; here what it
+   * tells goes to the stream it is about. An AsyncLocalStorage would carry the stream as well, at a price for every
+   * promise of the process.
+   */
+  #forOne(transport: Duplex): Pick<Server, 'emit'> {
+    const server = this.#server;
+    const emit = (event: string, ...args: unknown[]): boolean => {
+      const [first] = args;
+      if (event === 'secureConnection') this.#onSecure(transport, first as TLSSocket);
+      else if (event === 'tlsClientError') this.#onFailed(transport, first as Error);
+      else return Reflect.apply(server.emit, one, [event, ...args]);
+      return true;
+    };
+    const one = Object.create(server, { emit: { value: emit } }) as Server;
+    return one;
+  }
+
+  #onSecure(transport: Duplex, tls: TLSSocket): void {
+    tls.on('error', () => transport.destroy());
+    tls.once('close', () => transport.destroy());
     try {
-      if (transport === undefined) throw new ForwarderError('unknown', 'a handshake ended on an unknown connection');
       this.#handshakes.delete(transport);
       this.#options.onSecure({ transport, tls, identity: this.#verify(tls) });
     } catch (error) {
       tls.destroy();
-      transport?.destroy();
+      transport.destroy();
       this.#options.onRefused(toForwarderError(error));
     }
   }
@@ -94,8 +105,8 @@ export class TlsAcceptor implements Disposable {
     return identity;
   }
 
-  #onFailed(cause: Error): void {
-    this.#transport.getStore()?.destroy();
+  #onFailed(transport: Duplex, cause: Error): void {
+    transport.destroy();
     this.#options.onRefused(new ForwarderError('unauthenticated', `TLS handshake failed: ${cause.message}`, { cause }));
   }
 
