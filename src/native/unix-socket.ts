@@ -54,7 +54,8 @@ const fcntl = libc.func('int fcntl(int fd, int command, ...)');
 
 const cmsgHeader = 16;
 const controlRoom = cmsgHeader + 4 * descriptorsPerRead;
-const dataRoom = 64 * 1024;
+/** Bytes that one read brings at most. */
+export const dataRoom = 64 * 1024;
 
 /**
  * One msghdr with its iovec, control and data areas (LP64 layout of linux/socket.h), laid out in one block of memory whose
@@ -135,11 +136,18 @@ export const unixSocketCalls: UnixSocketCalls = {
 
   readiness(fd, onReady) {
     let open = true;
-    // Exceptions inside koffi's callback get lost and its microtasks run late, hence the fresh turn.
-    const fire = () => setImmediate(() => open && onReady());
-    const handle = koffi.node.poll(fd, { readable: false, writable: false }, fire);
+    let watched = { readable: false, writable: false };
+    // Exceptions inside koffi's callback get lost and its microtasks run late, hence the fresh turn. Its first argument is
+    // the status of uv_poll(3), whatever its types say; after an error libuv has stopped watching.
+    const fire = (status: unknown) => {
+      if (status !== 0) watched = { readable: false, writable: false };
+      setImmediate(() => open && onReady());
+    };
+    const handle = koffi.node.poll(fd, watched, fire);
     return {
       watch(events) {
+        if (events.readable === watched.readable && events.writable === watched.writable) return;
+        watched = events;
         if (events.readable || events.writable) handle.start(events, fire);
         else handle.stop();
       },

@@ -1,6 +1,6 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import { Duplex } from 'node:stream';
-import { type Readiness, unixSocketCalls } from '../native/unix-socket.js';
+import { dataRoom, type Readiness, unixSocketCalls } from '../native/unix-socket.js';
 import { ForwarderError } from '../ports/error.js';
 import { connectionClosed } from './connection-closed.js';
 import { DescriptorShelf, type ShelfOptions } from './descriptor-shelf.js';
@@ -114,7 +114,10 @@ export class FdSocket extends Duplex {
     this.#watch();
   }
 
-  /** One read; false when there is nothing more for now. */
+  /**
+   * One read; false when there is likely nothing more for now: a descriptor ends a read early, everything else that is
+   * there comes at once. If there is more all the same, the socket is still ready.
+   */
   #readOnce(): boolean {
     if (!this.#reading || this.destroyed) return false;
     const received = unixSocketCalls.receive(this.#fd);
@@ -127,7 +130,7 @@ export class FdSocket extends Duplex {
       return false;
     }
     if (!this.push(received.bytes)) this.#reading = false;
-    return true;
+    return received.descriptors.length > 0 || received.bytes.length === dataRoom;
   }
 
   #writeSome(): void {
