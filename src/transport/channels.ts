@@ -26,6 +26,9 @@ export interface Target {
   readonly address: string;
 }
 
+/** Why a wait for the end of idleness ends early. Without a reason each abort would make an error with a stack trace. */
+const notIdle = 'in use again, or closed';
+
 /** A connection that is kept, or on its way. */
 interface Kept {
   readonly dialled: Promise<Dialled>;
@@ -65,7 +68,7 @@ export class Channels implements AsyncDisposable {
     const { key, address } = typeof target === 'string' ? { key: target, address: target } : target;
     const kept = this.#kept.get(key) ?? this.#dial(key, address);
     kept.users += 1;
-    kept.idle?.abort();
+    kept.idle?.abort(notIdle);
     try {
       const dialled = await orAborted(kept.dialled, signal);
       return await work(new Connection(dialled, this.#options.tokens));
@@ -133,14 +136,14 @@ export class Channels implements AsyncDisposable {
   #retire(key: string, kept: Kept): void {
     if (this.#kept.get(key) === kept) this.#kept.delete(key);
     kept.retired = true;
-    kept.idle?.abort();
+    kept.idle?.abort(notIdle);
     if (kept.users === 0) void this.#destroy(kept);
   }
 
   async #destroy(kept: Kept): Promise<void> {
     if (!this.#open.delete(kept)) return;
     kept.retired = true;
-    kept.idle?.abort();
+    kept.idle?.abort(notIdle);
     kept.dialling.abort(new ForwarderError('unavailable', 'the connection was given up'));
     const dialled = await kept.dialled.catch(() => undefined);
     if (dialled === undefined) return;

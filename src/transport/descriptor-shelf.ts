@@ -66,7 +66,8 @@ export class DescriptorShelf {
 
   /** Closes everything and fails those who wait. */
   close(cause?: Error | null): void {
-    this.#closing.abort(cause ?? undefined);
+    // Without a reason an abort makes an error with a stack trace, for each connection that just ends.
+    this.#closing.abort(cause ?? 'closed');
     for (const { fd } of this.#kept.values()) closeSync(fd);
     this.#kept.clear();
   }
