@@ -7,7 +7,7 @@ import { Health } from '../forwarder/grpc/health.js';
 import { monitorConnections } from '../forwarder/grpc/monitor.js';
 import { networkService } from '../forwarder/grpc/network-service.js';
 import { nextHopsOver } from '../forwarder/grpc/next-hops.js';
-import { Registration } from '../forwarder/grpc/registration.js';
+import { Registrations } from '../forwarder/grpc/registrations.js';
 import { rememberedTokens } from '../forwarder/recovery/remembered-tokens.js';
 import { KernelNamespaces } from '../link/kernel-namespaces.js';
 import { SysfsPciBus } from '../pci/sysfs-pci-bus.js';
@@ -223,10 +223,9 @@ async function serve({ settings, clock, log }: DaemonParts, serving: Serving, si
   teardown.add('watching streams', async () => draining.abort());
   log.info('phase: listening', { url: listener.url });
 
-  const registration = new Registration({
+  const registrations = new Registrations({
     channels: manager,
     manager: socketUrlText(settings.connectTo),
-    name: settings.name,
     services: settings.networkServiceNames,
     labels: settings.labels,
     url: listener.url,
@@ -234,9 +233,9 @@ async function serve({ settings, clock, log }: DaemonParts, serving: Serving, si
     log,
     signal: AbortSignal.any([running, signal]),
   });
-  teardown.add('registration', (deadline) => registration.stop(deadline));
+  teardown.add('registration', (deadline) => registrations.stop(deadline));
   health.set(true);
   teardown.add('health', async () => health.set(false));
-  await registration.start();
+  await registrations.add(settings.name);
   log.info('phase: registered', { name: settings.name, networkServices: settings.networkServiceNames });
 }
