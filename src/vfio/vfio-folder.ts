@@ -1,0 +1,87 @@
+import { constants } from 'node:fs';
+import { open, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { DeviceNumber } from '../ports/device-access.js';
+import { ForwarderError, toForwarderError } from '../ports/error.js';
+import type { Log } from '../ports/log.js';
+import type { VfioDevices, VfioGroup } from '../ports/vfio-devices.js';
+
+interface GroupNode extends VfioGroup {
+  readonly path: string;
+}
+
+/**
+ * The nodes that the kernel makes below `/dev/vfio`: `vfio` with the module, `<group>` or, without an IOMMU,
+ * `noiommu-<group>` while one of the group's functions is bound to a VFIO driver. They have dynamic numbers.
+ */
+export class VfioFolder implements VfioDevices {
+  readonly #folder: string;
+  readonly #log: Log;
+
+  /** @param folder - where the host's `/dev/vfio` is */
+  constructor(folder: string, log: Log) {
+    this.#folder = folder;
+    this.#log = log;
+  }
+
+  async container(): Promise<DeviceNumber> {
+    const path = join(this.#folder, 'vfio');
+    const device = await deviceAt(path);
+    if (device !== undefined) return device;
+    throw new ForwarderError(
+      'not-found',
+      `${path} does not exist: load its module (modprobe vfio-pci), and mount the host's /dev/vfio`,
+    );
+  }
+
+  async group(iommuGroup: number): Promise<VfioGroup | undefined> {
+    const node = await this.#find(iommuGroup);
+    return node && { iommuGroup, device: node.device, noIommu: node.noIommu };
+  }
+
+  async isOpen(iommuGroup: number): Promise<boolean> {
+    const node = await this.#find(iommuGroup);
+    if (node === undefined) return false;
+    try {
+      await (await open(node.path, constants.O_RDWR | constants.O_NONBLOCK)).close();
+      return false;
+    } catch (error) {
+      const errno = errnoOf(error);
+      if (errno === 'EBUSY') return true;
+      this.#log.info('a VFIO group cannot be opened, so nobody has it', { iommuGroup, errno });
+      return false;
+    }
+  }
+
+  async #find(iommuGroup: number): Promise<GroupNode | undefined> {
+    for (const noIommu of [false, true]) {
+      const path = join(this.#folder, noIommu ? `noiommu-${iommuGroup}` : String(iommuGroup));
+      const device = await deviceAt(path);
+      if (device !== undefined) return { iommuGroup, device, noIommu, path };
+    }
+    return undefined;
+  }
+}
+
+/** The number of a character device's node; undefined when there is no such file. @throws ForwarderError `invalid` */
+async function deviceAt(path: string): Promise<DeviceNumber | undefined> {
+  const status = await stat(path, { bigint: true }).catch((error: unknown) => {
+    if (errnoOf(error) === 'ENOENT') return undefined;
+    throw toForwarderError(error);
+  });
+  if (status === undefined) return undefined;
+  if (!status.isCharacterDevice()) throw new ForwarderError('invalid', `${path} is not a character device`);
+  return deviceNumber(status.rdev);
+}
+
+/** As the C library packs it (makedev(3)): 12 bits of the major above 8 of the minor, what is left of both above. */
+function deviceNumber(packed: bigint): DeviceNumber {
+  return {
+    major: Number(((packed >> 8n) & 0xfffn) | ((packed >> 32n) & 0xfffff000n)),
+    minor: Number((packed & 0xffn) | ((packed >> 12n) & 0xffffff00n)),
+  };
+}
+
+function errnoOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}
