@@ -105,7 +105,7 @@ export function createForwarder(parts: ForwarderParts): Forwarder {
   const book = new Book(parts.journal);
   const records = new ConnectionRecords(parts.journal);
   const quarantine = new Quarantine({ attempt, book }, { clock, log, signal, events: functions });
-  const deliveries = [deliverKernel({ world, functions, strays }), deliverNoop];
+  const deliveries = [deliverKernel({ world, functions, strays, quarantine }), deliverNoop];
   const inspect = inspectDelivered(deliveries);
   const events = new ConnectionEvents(log);
   const connections = new Connections({

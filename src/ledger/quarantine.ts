@@ -26,6 +26,8 @@ interface Case {
   attempts: number;
   /** The step that frees the VF has been undone. Until it is, more of its steps may still come. */
   freed: boolean;
+  /** When the last attempt is over: one at a time. */
+  turn: Promise<unknown>;
 }
 
 const firstPauseMs = 500;
@@ -65,7 +67,7 @@ export class Quarantine {
   }
 
   #open(address: PciAddress, owed: readonly Entry[], reason = 'older steps wait for newer ones'): void {
-    this.#cases.set(address, { owed, reason, attempts: 0, freed: false });
+    this.#cases.set(address, { owed, reason, attempts: 0, freed: false, turn: Promise.resolve() });
     this.#log.error('VF quarantined: its way back failed', { function: address, reason });
     this.#events.entered(address, reason);
     void this.#retry(address);
@@ -80,6 +82,17 @@ export class Quarantine {
     }));
   }
 
+  /** What is still to be undone, for those who know what it waits for. */
+  owed(): readonly Entry[] {
+    return [...this.#cases.values()].flatMap((it) => it.owed);
+  }
+
+  /** Tries at once, as when something has turned up that was missing; resolves when that is over. */
+  async retryNow(address: PciAddress): Promise<void> {
+    const it = this.#cases.get(address);
+    if (it !== undefined) await this.#inTurn(address, it);
+  }
+
   async #retry(address: PciAddress): Promise<void> {
     for (let pause = firstPauseMs; ; pause = Math.min(pause * 2, longestPauseMs)) {
       const slept = await this.#clock.sleep(pause, this.#signal).then(
@@ -88,11 +101,19 @@ export class Quarantine {
       );
       const it = this.#cases.get(address);
       if (!slept || it === undefined) return;
-      if (it.owed.length > 0 && (await this.#tryOnce(address, it))) return;
+      await this.#inTurn(address, it);
+      if (!this.#cases.has(address)) return;
     }
   }
 
-  async #tryOnce(address: PciAddress, it: Case): Promise<boolean> {
+  #inTurn(address: PciAddress, it: Case): Promise<unknown> {
+    it.turn = it.turn.then(async () => {
+      if (this.#cases.get(address) === it && it.owed.length > 0) await this.#tryOnce(address, it);
+    });
+    return it.turn;
+  }
+
+  async #tryOnce(address: PciAddress, it: Case): Promise<void> {
     const tried = it.owed;
     const { owed, failures } = await undoAll(tried, this.#undoing);
     const left = (owed.get(address) ?? []).map((step) => step.entry);
@@ -102,13 +123,12 @@ export class Quarantine {
     if (left.length > 0) {
       it.reason = failures[0]?.message ?? it.reason;
       this.#log.warn('VF stays in quarantine', { function: address, reason: it.reason, attempts: it.attempts });
-      return false;
+      return;
     }
-    if (it.owed.length > 0 || !it.freed) return false;
+    if (it.owed.length > 0 || !it.freed) return;
     this.#cases.delete(address);
     this.#log.info('VF left quarantine', { function: address, attempts: it.attempts });
     this.#recovered(address);
-    return true;
   }
 
   /** A VF that is gone from the node cannot be given back to anybody; that must not end anything else. */

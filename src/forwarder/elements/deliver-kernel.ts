@@ -1,4 +1,5 @@
 import type { Connection } from '../../../apis/generated/connection.js';
+import type { Quarantine } from '../../ledger/quarantine.js';
 import { deliverNetdev } from '../../mechanism/kernel/deliver-netdev.js';
 import type { DeliveredNetdev } from '../../mechanism/kernel/delivered-netdev.js';
 import { inspectNetdev } from '../../mechanism/kernel/inspect-netdev.js';
@@ -14,6 +15,12 @@ import { type Assignment, claimFunction } from './claim-function.js';
 import { holdNamespace, releaseFormerNamespaces } from './hold-namespace.js';
 import { type KernelRequest, readKernelRequest } from './kernel-request.js';
 import { readContextPlan } from './read-netdev-plan.js';
+import { relieveQuarantine } from './relieve-quarantine.js';
+
+/** What KERNEL works with. */
+export interface KernelParts extends Recognition {
+  readonly quarantine: Quarantine;
+}
 
 interface Delivered {
   readonly plan: NetdevPlan;
@@ -32,8 +39,8 @@ const deliveredKey = memoryKey<Delivered>('delivered netdev');
  *
  * `KERNEL_INTERFACE` is how clients of the first NSM releases spell it.
  */
-export function deliverKernel(recognition: Recognition): Delivery {
-  const { world, functions } = recognition;
+export function deliverKernel(parts: KernelParts): Delivery {
+  const { world, functions } = parts;
   return {
     name: 'deliver-kernel',
     types: ['KERNEL', 'KERNEL_INTERFACE'],
@@ -47,7 +54,8 @@ export function deliverKernel(recognition: Recognition): Delivery {
       if (mechanism === undefined) throw new ForwarderError('invalid', 'no mechanism was chosen');
       const request = readKernelRequest(mechanism);
       readContextPlan(call.connection, request.trunk); // what is wrong already need not go any further
-      const unrecorded = await claimUnrecorded(recognition, request, call);
+      await relieveQuarantine(parts, request, call);
+      const unrecorded = await claimUnrecorded(parts, request, call);
       const assignment = await claimFunction(functions, request.token, call);
       await holdNamespace(world, { request, function: assignment.function }, call);
       if (!unrecorded) await refuseTakenName(world, request, call);
