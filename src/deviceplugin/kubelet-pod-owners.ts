@@ -48,19 +48,14 @@ export class KubeletPodOwners implements PodOwners {
 
   async #look(token: string, signal: AbortSignal): Promise<TokenHolder> {
     const checkpoint = await this.#parts.checkpoint.read();
-    if (this.#known?.version === checkpoint.version && this.#known.owners.has(token)) {
-      return reconcile(token, checkpoint.entries, this.#known.owners);
-    }
-    const owners = await this.#ask(checkpoint, signal);
-    const holder = reconcile(token, checkpoint.entries, owners);
-    if ((await this.#parts.checkpoint.read()).version !== checkpoint.version) {
-      throw new ForwarderError(
-        'refused',
-        `kubelet is giving tokens to pods: whose ${token} is cannot be told right now`,
-      );
-    }
-    this.#known = { version: checkpoint.version, owners };
-    return holder;
+    const { version, entries } = checkpoint;
+    const known = this.#known;
+    const owners =
+      known?.version === version && known.owners.has(token) ? known.owners : await this.#ask(checkpoint, signal);
+    this.#known = { version, owners };
+    const holder = reconcile(token, entries, owners);
+    if ((await this.#parts.checkpoint.read()).version === version) return holder;
+    throw new ForwarderError('refused', `kubelet is giving tokens to pods: whose ${token} is cannot be told right now`);
   }
 
   /** Whoever asks about the same checkpoint meanwhile gets the same answer. */
