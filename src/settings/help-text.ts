@@ -1,5 +1,5 @@
 import { listSettingTypes } from './environment/setting-types.js';
-import { type Setting, settingRows } from './environment/settings.js';
+import { type Setting, settingRows } from './environment/settings-table.js';
 
 const columns = 100;
 

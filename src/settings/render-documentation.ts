@@ -1,5 +1,5 @@
 import { listSettingTypes } from './environment/setting-types.js';
-import { type Setting, settingRows } from './environment/settings.js';
+import { type Setting, settingRows } from './environment/settings-table.js';
 import { documentKeys, physicalFunctionKeys, virtualFunctionKeys } from './pci-config/pci-config-keys.js';
 import { pciConfigSchema } from './pci-config/pci-config-schema.js';
 import type { ConfigKeys } from './pci-config/record-value.js';

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { parse, parseAllDocuments } from 'yaml';
 import { readSettings } from '../../src/settings/environment/read-settings.js';
-import { settingRows } from '../../src/settings/environment/settings.js';
+import { settingRows } from '../../src/settings/environment/settings-table.js';
 import { parsePciConfig } from '../../src/settings/pci-config/read-pci-config.js';
 
 interface Probe {

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { expect } from 'chai';
-import { settingRows } from '../../src/settings/environment/settings.js';
+import { settingRows } from '../../src/settings/environment/settings-table.js';
 import { commandOf, lineage, parseCopy, parseDockerfile } from './dockerfile.js';
 
 const read = (file: string) => readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8');

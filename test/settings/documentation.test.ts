@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
-import { settingRows } from '../../src/settings/environment/settings.js';
+import { settingRows } from '../../src/settings/environment/settings-table.js';
 import { helpText } from '../../src/settings/help-text.js';
 import {
   documentKeys,

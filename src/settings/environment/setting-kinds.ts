@@ -5,6 +5,7 @@ import { parsePositiveGoDuration } from './go-duration.js';
 import { type HostPort, parseDialAddress, parseListenAddress } from './host-port.js';
 import { type LogLevel, logLevels, parseLogLevel } from './log-level.js';
 import { parseDialUrl, parseListenUrl, type SocketUrl } from './socket-url.js';
+import { parseSpiffeTemplate } from './spiffe-template.js';
 
 /** A type of setting: its name in the documentation, the form of its values for people, and its reader. */
 export interface SettingKind<T> {
@@ -57,6 +58,12 @@ export const map: SettingKind<Readonly<Record<string, string>>> = {
   label: 'map',
   form: '`k:v,k:v`, no key twice; empty text is the empty map',
   parse: parseCommaMap,
+};
+
+export const spiffeTemplate: SettingKind<string> = {
+  label: 'SPIFFE ID template',
+  form: '`spiffe://domain/path` with `{namespace}` or `{pod}` or both in its path, each for text without a slash',
+  parse: parseSpiffeTemplate,
 };
 
 export const dialUrl: SettingKind<SocketUrl> = {

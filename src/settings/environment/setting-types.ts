@@ -1,4 +1,4 @@
-import { settingRows } from './settings.js';
+import { settingRows } from './settings-table.js';
 
 /**
  * The types that settings have, once each, with the form of their values; in the order of the table. A type whose name

@@ -1,5 +1,5 @@
 import { didYouMean } from '../nearest-name.js';
-import { settingRows } from './settings.js';
+import { settingRows } from './settings-table.js';
 import type { Environment } from './spelled-variables.js';
 
 /** Kubernetes puts variables like these into every container for each service of the namespace: `nsm-x` gives NSM_X_... */

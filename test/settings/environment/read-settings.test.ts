@@ -2,7 +2,8 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { ForwarderError } from '../../../src/ports/error.js';
 import { readSettings } from '../../../src/settings/environment/read-settings.js';
-import { type Settings, settingRows } from '../../../src/settings/environment/settings.js';
+import type { Settings } from '../../../src/settings/environment/settings.js';
+import { settingRows } from '../../../src/settings/environment/settings-table.js';
 import type { Environment } from '../../../src/settings/environment/spelled-variables.js';
 import { anyText } from '../any-text.js';
 
@@ -48,11 +49,18 @@ describe('settings from the environment', () => {
         'etc/nsm/opa/client/.*.rego',
       ],
       resourcePollTimeout: 30_000,
+      podGoneGrace: 30_000,
+      spiffeIdTemplate: undefined,
+      preferredAllocation: 'none',
+      linkLossHold: 10_000,
       devicePluginPath: '/var/lib/kubelet/device-plugins/',
       podResourcesPath: '/var/lib/kubelet/pod-resources/',
       sriovConfigFile: './pci.config',
       createVfs: 'max',
       resetVfs: true,
+      stateDir: '/var/lib/networkservicemesh/forwarder-sriov',
+      closeOnExit: false,
+      auditInterval: 30_000,
       pciDevicesPath: '/sys/bus/pci/devices',
       pciDriversPath: '/sys/bus/pci/drivers',
       cgroupPath: '/host/sys/fs/cgroup/devices',
@@ -84,11 +92,18 @@ describe('settings from the environment', () => {
     ['NSM_MAX_TOKEN_LIFETIME', '10m', { maxTokenLifetime: 600_000 }],
     ['NSM_REGISTRY_CLIENT_POLICIES', 'a,b', { registryClientPolicies: ['a', 'b'] }],
     ['NSM_RESOURCE_POLL_TIMEOUT', '1s', { resourcePollTimeout: 1_000 }],
+    ['NSM_POD_GONE_GRACE', '1m', { podGoneGrace: 60_000 }],
+    ['NSM_SPIFFE_ID_TEMPLATE', 'spiffe://d/{pod}', { spiffeIdTemplate: 'spiffe://d/{pod}' }],
+    ['NSM_PREFERRED_ALLOCATION', 'numa', { preferredAllocation: 'numa' }],
+    ['NSM_LINK_LOSS_HOLD', '3s', { linkLossHold: 3_000 }],
     ['NSM_DEVICE_PLUGIN_PATH', '/dp', { devicePluginPath: '/dp' }],
     ['NSM_POD_RESOURCES_PATH', '/pr', { podResourcesPath: '/pr' }],
     ['NSM_SRIOV_CONFIG_FILE', '/etc/x', { sriovConfigFile: '/etc/x' }],
     ['NSM_CREATE_VFS', 'none', { createVfs: 'none' }],
     ['NSM_RESET_VFS', 'false', { resetVfs: false }],
+    ['NSM_STATE_DIR', '/s', { stateDir: '/s' }],
+    ['NSM_CLOSE_ON_EXIT', 'true', { closeOnExit: true }],
+    ['NSM_AUDIT_INTERVAL', '5s', { auditInterval: 5_000 }],
     ['NSM_PCI_DEVICES_PATH', '/d', { pciDevicesPath: '/d' }],
     ['NSM_PCI_DRIVERS_PATH', '/r', { pciDriversPath: '/r' }],
     ['NSM_CGROUP_PATH', '/c', { cgroupPath: '/c' }],
@@ -119,6 +134,8 @@ describe('a variable set to the empty text', () => {
     ['NSM_LABELS', { labels: {} }],
     ['NSM_REGISTRY_CLIENT_POLICIES', { registryClientPolicies: [] }],
     ['NSM_LISTEN_ON', { listenOn: undefined }],
+    ['NSM_SPIFFE_ID_TEMPLATE', { spiffeIdTemplate: undefined }],
+    ['NSM_LINK_LOSS_HOLD', { linkLossHold: undefined }],
     ['NSM_OPEN_TELEMETRY_ENDPOINT', { openTelemetryEndpoint: undefined }],
     ['NSM_PPROF_LISTEN_ON', { pprofListenOn: undefined }],
     ['TELEMETRY', { telemetry: false }],
@@ -166,7 +183,7 @@ describe('wrong settings', () => {
   for (const text of ['0', '0s', '-1s']) {
     it(`include every duration of ${text}`, () => {
       const durations = settingRows.map(([, row]) => row).filter(({ kind }) => kind.label === 'duration');
-      expect(durations).to.have.lengthOf(4);
+      expect(durations).to.have.lengthOf(7);
       const env = Object.fromEntries(durations.map(({ variable }) => [variable, text]));
       const expected = durations.map(({ variable }) => `${variable}="${text}": must be more than 0`);
       expect(rulesOf({ ...required, ...env })).to.deep.equal(expected);

@@ -9,6 +9,7 @@ import { parseGoBoolean } from '../../../src/settings/environment/go-boolean.js'
 import { parseDialAddress, parseListenAddress } from '../../../src/settings/environment/host-port.js';
 import { logLevels, parseLogLevel } from '../../../src/settings/environment/log-level.js';
 import { parseDialUrl, parseListenUrl } from '../../../src/settings/environment/socket-url.js';
+import { parseSpiffeTemplate } from '../../../src/settings/environment/spiffe-template.js';
 import type { Parsed } from '../../../src/settings/parsed.js';
 import { anyText } from '../any-text.js';
 import { breaks, outcome } from '../parsed-outcome.js';
@@ -55,6 +56,22 @@ const kinds: Readonly<Record<string, Kind>> = {
       ['', 'must not be empty'],
       ['a,,b', 'without empty items'],
       ['a,b,a', 'names "a" twice'],
+    ],
+  },
+  'SPIFFE ID template': {
+    parse: parseSpiffeTemplate,
+    right: ['spiffe://a.b/ns/{namespace}/pod/{pod}', 'spiffe://a/{pod}', 'spiffe://a/x-{namespace}.{pod}/y'].map(
+      (text) => [text, text] as const,
+    ),
+    wrong: [
+      ['', 'spiffe://trust.domain/path'],
+      ['https://a/{pod}', 'spiffe://trust.domain/path'],
+      ['spiffe://{pod}', 'spiffe://trust.domain/path'],
+      ['spiffe://a/ns', 'must have {namespace} or {pod}'],
+      ['spiffe://a/{pod}/{pod}', 'the same placeholder twice'],
+      ['spiffe://a/{namespace}{pod}', 'between its placeholders'],
+      ['spiffe://a/{pod}/{node}', 'no placeholder but'],
+      ['spiffe://a/{pod}}', 'no placeholder but'],
     ],
   },
   map: {
