@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { DevicePlugin } from '../deviceplugin/device-plugin.js';
 import { createForwarder, type Forwarder, type TakeOverReport } from '../forwarder/forwarder.js';
 import { directoryOver } from '../forwarder/grpc/directory.js';
 import { EndpointSockets } from '../forwarder/grpc/endpoint-sockets.js';
@@ -8,7 +7,6 @@ import { monitorConnections } from '../forwarder/grpc/monitor.js';
 import { networkService } from '../forwarder/grpc/network-service.js';
 import { nextHopsOver } from '../forwarder/grpc/next-hops.js';
 import { Registrations } from '../forwarder/grpc/registrations.js';
-import { rememberedTokens } from '../forwarder/recovery/remembered-tokens.js';
 import { KernelNamespaces } from '../link/kernel-namespaces.js';
 import { SysfsPciBus } from '../pci/sysfs-pci-bus.js';
 import { SysfsProvisioning } from '../pci/sysfs-provisioning.js';
@@ -25,11 +23,12 @@ import { Es256TokenIssuer } from '../transport/es256-token-issuer.js';
 import { type Listener, listen } from '../transport/listen.js';
 import { WorkloadApiSource } from '../transport/workload-api-source.js';
 import { buildCatalogue } from './build-catalogue.js';
+import { keepFormerNames } from './former-names.js';
 import { functionsFromPool } from './functions-from-pool.js';
 import { listenAddress, socketUrlText } from './listen-address.js';
-import { offerFromPool } from './offer-from-pool.js';
 import { openState } from './open-state.js';
 import { provision } from './provision.js';
+import { restoreTokens } from './restore-tokens.js';
 import { keepStartReport } from './start-report.js';
 import { Teardown } from './teardown.js';
 
@@ -80,21 +79,6 @@ async function start(parts: DaemonParts, teardown: Teardown, signal: AbortSignal
   const node = await readNode(parts, teardown, signal);
   const identity = openIdentity(parts, running.signal);
 
-  const plugin = await DevicePlugin.restore(
-    {
-      offer: offerFromPool(node.pool),
-      clock,
-      log,
-      devicePluginPath: settings.devicePluginPath,
-      podResourcesPath: settings.podResourcesPath,
-      pollInterval: settings.resourcePollTimeout,
-      remembered: rememberedTokens(state.journal),
-    },
-    signal,
-  );
-  teardown.add('device plugin', () => plugin[Symbol.asyncDispose]());
-  log.info('phase: tokens restored', { kubelet: plugin.restoration.kubelet });
-
   const network = openNetwork(settings, { ...identity, clock, log }, teardown);
   const forwarder = createForwarder({
     name: settings.name,
@@ -111,6 +95,13 @@ async function start(parts: DaemonParts, teardown: Teardown, signal: AbortSignal
     newId: randomUUID,
     signal: running.signal,
   });
+  const { plugin } = await restoreTokens(
+    { settings, pool: node.pool, journal: state.journal, connections: forwarder.connections, clock, log },
+    running.signal,
+    signal,
+  );
+  teardown.add('device plugin', () => plugin[Symbol.asyncDispose]());
+  log.info('phase: tokens restored', { kubelet: plugin.restoration.kubelet });
   teardown.add('connections', async (deadline) => {
     forwarder.connections.stop();
     if (settings.closeOnExit) await Promise.race([forwarder.connections.closeAll(), rejection(deadline)]);
@@ -236,6 +227,8 @@ async function serve({ settings, clock, log }: DaemonParts, serving: Serving, si
   teardown.add('registration', (deadline) => registrations.stop(deadline));
   health.set(true);
   teardown.add('health', async () => health.set(false));
+  const names = keepFormerNames({ forwarder, registrations, log, signal: running });
+  teardown.add('former names', async () => names[Symbol.dispose]());
   await registrations.add(settings.name);
   log.info('phase: registered', { name: settings.name, networkServices: settings.networkServiceNames });
 }

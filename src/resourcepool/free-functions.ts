@@ -43,7 +43,7 @@ export class FreeFunctions {
   choose(name: string, driver: DriverType, home?: PciAddress): VirtualFunction | undefined {
     const rivals = this.#byName.get(name);
     if (rivals === undefined) return undefined;
-    const atHome = this.#inventory.physicalFunctions.find(({ address }) => address === home);
+    const atHome = home && this.#inventory.physicalFunctions.find(({ address }) => address === home);
     for (const equallyGood of preference[driver]) {
       const best =
         firstOf(equallyGood.flatMap((shelf) => lowestOf(atHome, shelf))) ??
