@@ -36,10 +36,16 @@ export class DeliveryBench implements AsyncDisposable {
   readonly owed: Entry[] = [];
   readonly #node: RealNode;
 
-  private constructor(node: RealNode, pod: Pod) {
+  private constructor(node: RealNode, pod: Pod, resetVfs: boolean) {
     this.#node = node;
     this.pod = pod;
-    this.world = { pci: node.pci, namespaces: node.namespaces, held: new HeldNamespaces(), clock: node.clock, resetVfs: true };
+    this.world = {
+      pci: node.pci,
+      namespaces: node.namespaces,
+      held: new HeldNamespaces(),
+      clock: node.clock,
+      resetVfs,
+    };
     this.namespace = this.world.held.hold(node.namespaces.open(pod.path), holder);
     this.ledger = new Ledger(holder, {
       book: new Book(memoryJournal()),
@@ -48,8 +54,9 @@ export class DeliveryBench implements AsyncDisposable {
     });
   }
 
-  static async start(node: RealNode): Promise<DeliveryBench> {
-    return new DeliveryBench(node, await startPod());
+  /** @param settings - `resetVfs` as the setting; true unless given */
+  static async start(node: RealNode, { resetVfs = true }: { resetVfs?: boolean } = {}): Promise<DeliveryBench> {
+    return new DeliveryBench(node, await startPod(), resetVfs);
   }
 
   /** What to do now, recorded in the ledger. */

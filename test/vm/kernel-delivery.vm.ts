@@ -100,6 +100,7 @@ describe('delivering a netdev of igbvf', () => {
       await deliver(bench, vf, wish);
       await bench.pod.die();
       bench.drop();
+      await node.netdevOf(vf); // until then it is nowhere, which is told and tried again
       await bench.unwind();
       expect(await node.stateOf(vf)).to.deep.equal(before);
     });

@@ -16,7 +16,7 @@ here=$(dirname "$(readlink -f "$0")")
 suite=trixie # the oldest release whose QEMU emulates an SR-IOV card (igb came with QEMU 8)
 triplet=x86_64-linux-gnu
 boot_modules='virtio_blk ext4'
-modules='igb igbvf vfio-pci vfio_iommu_type1 veth'
+modules='igb igbvf vfio-pci vfio_iommu_type1 veth 8021q'
 
 mkdir -p "$folder"
 cd "$folder"
