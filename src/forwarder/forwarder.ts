@@ -1,9 +1,11 @@
 import { type Connection, State } from '../../apis/generated/connection.js';
 import type { NetworkServiceRequest } from '../../apis/generated/networkservice.js';
 import { Book } from '../ledger/book.js';
+import type { Entry } from '../ledger/entry.js';
 import { Quarantine, type QuarantinedFunction } from '../ledger/quarantine.js';
 import { HeldNamespaces } from '../mechanism/held-namespaces.js';
 import { kernelInverses } from '../mechanism/kernel/inverses.js';
+import { rememberNamespaces } from '../mechanism/kernel/reach-namespace.js';
 import type { World } from '../mechanism/kernel/world.js';
 import type { Clock } from '../ports/clock.js';
 import { ForwarderError } from '../ports/error.js';
@@ -11,6 +13,7 @@ import type { TokenIssuer } from '../ports/identity.js';
 import type { Journal } from '../ports/journal.js';
 import type { Namespaces } from '../ports/links.js';
 import type { Log } from '../ports/log.js';
+import type { PciAddress } from '../ports/pci-address.js';
 import type { PciBus } from '../ports/pci-bus.js';
 import type { Caller } from './chain/call.js';
 import { ConnectionEvents } from './chain/connection-events.js';
@@ -70,6 +73,8 @@ export interface Forwarder {
   audit(intervalMs: number): Promise<void>;
   request(request: NetworkServiceRequest, asked: Asked): Promise<Connection>;
   close(connection: Connection, asked: Asked): Promise<void>;
+  /** Names of former processes under which callers still know connections that are held here. */
+  formerNames(): ReadonlySet<string>;
   readonly connections: Connections;
   readonly events: ConnectionEvents;
   quarantined(): readonly QuarantinedFunction[];
@@ -127,27 +132,32 @@ export function createForwarder(parts: ForwarderParts): Forwarder {
     clock,
     log,
   });
+  const own = { name: parts.name, newId: parts.newId, isKnown: (id: string) => connections.has(id) };
   return {
     connections,
     events,
+    formerNames: () => connections.namesOtherThan(parts.name),
     quarantined: () => quarantine.report(),
     strays: () => strays.report(),
     async takeOver(abort) {
-      const taken = await takeOver({ book, records, connections, functions, inspect, log }, abort);
+      const remember = (entries: readonly Entry[]) => rememberNamespaces(world, entries);
+      const isOwed = (address: PciAddress) => quarantine.has(address);
+      const parts = { book, records, connections, functions, inspect, remember, isOwed, log };
+      const taken = await takeOver(parts, abort);
       await strays.survey(abort);
       return { connections: taken, quarantined: quarantine.report(), strays: strays.report() };
     },
     audit: (intervalMs) => auditForEver({ connections, inspect, strays, clock, log, signal }, intervalMs),
     async request(request, asked) {
       if (request.connection === undefined) throw new ForwarderError('invalid', 'the request has no connection');
-      const { connection, caller } = enterPath(request.connection, parts.name, parts.newId);
+      const { connection, caller } = enterPath(request.connection, own);
       const preferences = request.mechanismPreferences;
       const known = underId(connection, connections.idFor({ connection, preferences }));
       const answer = await connections.request({ connection: known, preferences, ...asked });
       return leavePath(answer, caller);
     },
     async close(message, asked) {
-      const { connection } = enterPath(message, parts.name, parts.newId);
+      const { connection } = enterPath(message, own);
       await connections.close({ connection, preferences: [], ...asked });
     },
   };

@@ -89,6 +89,11 @@ export class Connections {
     return held;
   }
 
+  /** Runs a job on a connection when its turn comes, as if it were one of its Requests. */
+  async inTurn<T>(id: string, job: () => Promise<T>): Promise<T> {
+    return this.#queues.run(id, job);
+  }
+
   /**
    * Closes a connection for which nobody asked.
    *
@@ -133,6 +138,16 @@ export class Connections {
     for (const { status, ...more } of await Promise.allSettled(looks)) {
       if (status === 'rejected') this.#parts.log.debug('a connection could not be inspected', more);
     }
+  }
+
+  has(id: string): boolean {
+    return this.#held.has(id);
+  }
+
+  /** The names that our own path segment has in established connections, less the one that it has now. */
+  namesOtherThan(name: string): ReadonlySet<string> {
+    const names = this.established().map(({ path }) => path?.pathSegments[path.index]?.name ?? name);
+    return new Set(names.filter((it) => it !== name));
   }
 
   /** Established connections, with our own id and index; DOWN are those of which something is not as promised. */

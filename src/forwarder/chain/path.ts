@@ -7,27 +7,36 @@ export interface CallerPlace {
   readonly index: number;
 }
 
+/** What makes a path segment ours. */
+export interface OwnSide {
+  /** `NSM_NAME`. */
+  readonly name: string;
+  readonly newId: () => string;
+  /** Whether a connection with this id is held here: it may have been made under a former name. */
+  readonly isKnown: (id: string) => boolean;
+}
+
 export function segment(name: string, id: string): PathSegment {
   return { name, id, token: '', expires: undefined, metrics: {} };
 }
 
 /**
  * Steps from the caller's path segment to our own (nsm-wire: updatepath). A segment of ours that is there already keeps
- * its id, so that a connection survives our restart; one of another forwarder's is taken over with a new id.
+ * its id, so that a connection survives our restart, also one under another name whose id we know; any other
+ * forwarder's is taken over with a new id.
  *
  * @returns the connection with our own id and index, and the caller's
  * @throws ForwarderError `invalid` when id and path do not fit together
  */
 export function enterPath(
   connection: Connection,
-  ownName: string,
-  newId: () => string,
+  own: OwnSide,
 ): { connection: Connection; caller: CallerPlace | undefined } {
   const segments = connection.path?.pathSegments ?? [];
   const index = connection.path?.index ?? 0;
   if (segments.length === 0) {
-    const id = connection.id === '' ? newId() : connection.id;
-    return { connection: at(connection, [segment(ownName, id)], 0), caller: undefined };
+    const id = connection.id === '' ? own.newId() : connection.id;
+    return { connection: at(connection, [segment(own.name, id)], 0), caller: undefined };
   }
   const current = segments[index];
   if (current === undefined) {
@@ -43,14 +52,14 @@ export function enterPath(
     );
   }
   const next = segments[index + 1];
-  const own =
-    next?.name === ownName
-      ? next
-      : next === undefined
-        ? segment(ownName, newId())
-        : { ...next, name: ownName, id: newId() };
-  const changed = [...segments.slice(0, index + 1), own, ...segments.slice(index + 2)];
+  const changed = [...segments.slice(0, index + 1), ownSegment(next, own), ...segments.slice(index + 2)];
   return { connection: at(connection, changed, index + 1), caller: { id: connection.id, index } };
+}
+
+function ownSegment(present: PathSegment | undefined, { name, newId, isKnown }: OwnSide): PathSegment {
+  if (present === undefined) return segment(name, newId());
+  if (present.name === name || isKnown(present.id)) return { ...present, name };
+  return { ...present, name, id: newId() };
 }
 
 /** The connection with another id in our own segment. */
