@@ -6,6 +6,7 @@ import type { Place } from './file-calls.js';
 import { encodeHeader, seedOf } from './header.js';
 import type { History } from './history.js';
 import { keepAside } from './keep-aside.js';
+import { makeFolder } from './make-folder.js';
 import type { Resumable } from './read-journal.js';
 
 const { O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
@@ -55,7 +56,7 @@ export class JournalFile implements Disposable {
   /** Puts a new file in the place of whatever is there: all of it is written under another name, then it is renamed. */
   static replace(place: Place, whole: Whole): JournalFile {
     const { calls, folder, file } = place;
-    calls.mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(calls, folder);
     const fresh = freshName(place);
     removeLeftover(place);
     const fd = calls.openSync(fresh, O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);

@@ -1,9 +1,10 @@
-import { closeSync, constants, fstatSync, mkdirSync, openSync, statSync } from 'node:fs';
+import fs, { closeSync, constants, fstatSync, openSync, statSync } from 'node:fs';
 import { tryLock } from '../native/file-lock.js';
 import type { Clock } from '../ports/clock.js';
 import { ForwarderError } from '../ports/error.js';
 import type { Log } from '../ports/log.js';
 import { findLockHolder, type LockedFile } from './lock-holder.js';
+import { makeFolder } from './make-folder.js';
 
 export interface LockOptions {
   readonly clock: Clock;
@@ -31,9 +32,9 @@ export async function lockFolder(folder: string, options: LockOptions): Promise<
     const attempt = lockNow(folder);
     if (attempt.kind === 'ours') return attempt.lock;
     const left = begin + patienceMs - clock.now();
-    if (left <= 0) throw stillBusy(folder, await describeHolder(attempt), patienceMs);
+    if (left <= 0) throw stillBusy(folder, describeHolder(attempt), patienceMs);
     if (!waiting) {
-      const holder = await describeHolder(attempt);
+      const holder = describeHolder(attempt);
       log.warn(`the state folder ${folder} is locked by ${holder}: waiting for it to end`, { patienceMs });
     }
     await pause(clock, Math.min(pauseMs, left), { folder, signal });
@@ -49,7 +50,7 @@ type Attempt =
 function lockNow(folder: string): Exclude<Attempt, { kind: 'gone' }> {
   try {
     for (;;) {
-      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      makeFolder(fs, folder);
       const attempt = lockOpened(folder, openSync(folder, constants.O_RDONLY | constants.O_DIRECTORY));
       if (attempt.kind !== 'gone') return attempt;
     }
@@ -85,8 +86,8 @@ function closingOnce(fd: number): Disposable {
   };
 }
 
-async function describeHolder(file: LockedFile): Promise<string> {
-  return (await findLockHolder(file)) ?? 'a process that cannot be seen from here, perhaps in another container';
+function describeHolder(file: LockedFile): string {
+  return findLockHolder(file) ?? 'a process that cannot be seen from here, perhaps in another container';
 }
 
 async function pause(

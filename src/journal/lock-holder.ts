@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 
 /** A file as /proc/locks (proc_locks(5)) names it. */
 export interface LockedFile {
@@ -15,12 +15,21 @@ const pattern = /FLOCK\s+ADVISORY\s+WRITE\s+(\d+)\s+([0-9a-f]+):([0-9a-f]+):(\d+
  *
  * @param proc - where the proc file system is
  */
-export async function findLockHolder(file: LockedFile, proc = '/proc'): Promise<string | undefined> {
-  const table = await readFile(`${proc}/locks`, 'utf8').catch(() => '');
+export function findLockHolder(file: LockedFile, proc = '/proc'): string | undefined {
+  const table = readIfThere(`${proc}/locks`) ?? '';
   const pid = holderIn(table, file);
   if (pid === undefined) return undefined;
-  const name = await readFile(`${proc}/${pid}/comm`, 'utf8').catch(() => undefined);
+  const name = readIfThere(`${proc}/${pid}/comm`);
   return name === undefined ? `process ${pid}` : `process ${pid} (${name.trim()})`;
+}
+
+/** Files of the proc file system are made when they are read: there is no disk to wait for. */
+function readIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
 }
 
 /** The process id in the line of this file; 0 stands for one that this process cannot see. */

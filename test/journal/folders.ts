@@ -46,7 +46,7 @@ export function smallDisk(kilobytes: number): SmallDisk {
     fill: () => fill(path),
     remount: (mode) => mount('-o', `remount,${mode}`),
     [Symbol.dispose]: () => {
-      command('umount', path);
+      command('umount', '--lazy', path);
       remove();
     },
   };

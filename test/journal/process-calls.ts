@@ -7,6 +7,8 @@ export interface Call {
   readonly args: readonly unknown[];
   /** Makes it. */
   readonly proceed: () => unknown;
+  /** Ends the process that makes it. */
+  readonly end: () => void;
 }
 
 /** What becomes of a call; `proceed` unless a test has other plans. */
@@ -47,7 +49,8 @@ export class ProcessCalls {
   #call(name: keyof FileCalls, args: unknown[], call: (...args: unknown[]) => unknown): unknown {
     if (!this.#alive) throw new Error(`${name}: its process has ended`);
     this.names.push(name);
-    return this.meddle({ name, args, proceed: () => this.#track(name, args, call(...args)) });
+    const end = () => this.end();
+    return this.meddle({ name, args, end, proceed: () => this.#track(name, args, call(...args)) });
   }
 
   #track(name: keyof FileCalls, args: unknown[], result: unknown): unknown {
