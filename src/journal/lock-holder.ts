@@ -10,7 +10,7 @@ export interface LockedFile {
 const pattern = /FLOCK\s+ADVISORY\s+WRITE\s+(\d+)\s+([0-9a-f]+):([0-9a-f]+):(\d+)/;
 
 /**
- * Who has the exclusive flock(2) of a file, for people: `process 4711 (node)`. Undefined when that cannot be seen, as of
+ * Who has the exclusive flock(2) of a file, for people: `process 4711 (node dist/src/start.cjs)`. Undefined when that cannot be seen, as of
  * a process in another container.
  *
  * @param proc - where the proc file system is
@@ -19,8 +19,9 @@ export function findLockHolder(file: LockedFile, proc = '/proc'): string | undef
   const table = readIfThere(`${proc}/locks`) ?? '';
   const pid = holderIn(table, file);
   if (pid === undefined) return undefined;
-  const name = readIfThere(`${proc}/${pid}/comm`);
-  return name === undefined ? `process ${pid}` : `process ${pid} (${name.trim()})`;
+  // Its name would not help: every thread has its own, and that of Node 24's first is MainThread.
+  const command = readIfThere(`${proc}/${pid}/cmdline`)?.replaceAll('\0', ' ').trim().slice(0, 100) ?? '';
+  return command === '' ? `process ${pid}` : `process ${pid} (${command})`;
 }
 
 /** Files of the proc file system are made when they are read: there is no disk to wait for. */

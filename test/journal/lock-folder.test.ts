@@ -121,7 +121,7 @@ describe('the lock of the state folder', () => {
       try {
         const waiting = lock();
         await clock.advance(1_000);
-        expect(log.lines[0]).to.include(`is locked by process ${holder.pid} (node`);
+        expect(log.lines[0]).to.include(`is locked by process ${holder.pid} (${process.execPath} --import tsx`);
         holder.kill('SIGKILL');
         await once(holder, 'exit');
         using _ = await clock.advanceUntil(waiting, 100);
