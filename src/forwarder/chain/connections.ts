@@ -30,6 +30,9 @@ export interface ConnectionReport {
   readonly holds: readonly string[];
 }
 
+/** What a client has at least, after our restart, to find us again: nobody could refresh while no process was there. */
+const healMs = 20_000;
+
 interface Parts {
   readonly chain: Next;
   readonly undoing: Undoing;
@@ -85,7 +88,10 @@ export class Connections {
       ...(record && { memory: new Memory(record.memory), established: record.established }),
     });
     this.#held.set(id, held);
-    if (held.expires !== undefined) this.#armExpiry(held, held.expires);
+    if (held.expires !== undefined) {
+      held.expires = Math.max(held.expires, this.#parts.clock.wallTime() + healMs);
+      this.#armExpiry(held, held.expires);
+    }
     return held;
   }
 
