@@ -6,6 +6,8 @@ export interface KubeletFaults {
   emptyLists: number;
   /** Every List fails with this. */
   listError: { code: status; details: string } | undefined;
+  /** Every Get fails with this. */
+  getError: { code: status; details: string } | undefined;
   /** List is accepted and never answered. */
   listHangs: boolean;
   /** Register is accepted and never answered. */
@@ -16,5 +18,12 @@ export interface KubeletFaults {
 
 /** No faults. */
 export function noFaults(): KubeletFaults {
-  return { emptyLists: 0, listError: undefined, listHangs: false, registerHangs: false, registerError: undefined };
+  return {
+    emptyLists: 0,
+    listError: undefined,
+    getError: undefined,
+    listHangs: false,
+    registerHangs: false,
+    registerError: undefined,
+  };
 }

@@ -43,6 +43,10 @@ export function addPodResources(server: Server, parts: PodResourcesParts, versio
     list: list('v1'),
     get: (call: { request: { podName: string; podNamespace: string } }, callback: sendUnaryData<object>) => {
       const { podName, podNamespace } = call.request;
+      if (parts.faults.getError !== undefined) {
+        callback(parts.faults.getError);
+        return;
+      }
       const pod = parts.pods().find(({ wish }) => wish.name === podName && wish.namespace === podNamespace);
       if (pod !== undefined) callback(null, { podResources: podResources(pod) });
       else callback({ code: status.NOT_FOUND, details: `pod ${podName} in namespace ${podNamespace} not found` });

@@ -177,7 +177,9 @@ export class SimulatedKubelet implements AsyncDisposable {
 async function removeSockets(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
     const path = join(folder, name);
-    if ((await lstat(path)).isSocket()) await rm(path, { force: true });
+    // A plugin may be removing its own at the same time.
+    const facts = await lstat(path).catch(() => undefined);
+    if (facts?.isSocket() === true) await rm(path, { force: true });
   }
 }
 

@@ -3,6 +3,7 @@ import type { Clock } from '../ports/clock.js';
 import type { Log } from '../ports/log.js';
 import { watchCountedTokens } from './counted-tokens.js';
 import { GuardedOffer } from './guarded-offer.js';
+import { isSupposed, OwnerLookup, type SupposedOwner } from './owner-lookup.js';
 import { PluginFolder } from './plugin-folder.js';
 import { PluginServer, type PluginState } from './plugin-server.js';
 import { PodResources, type TokenOwner } from './pod-resources.js';
@@ -56,6 +57,7 @@ export class DevicePlugin implements AsyncDisposable {
   readonly #ending = new Set<Promise<void>>();
   readonly #watchers = new Set<() => void>();
   readonly #podResources: PodResources;
+  readonly #lookup: OwnerLookup;
   readonly #polling: Promise<void>;
   #counting: Promise<void> | undefined;
   #changes: Disposable | undefined;
@@ -69,6 +71,12 @@ export class DevicePlugin implements AsyncDisposable {
     this.#folder = new PluginFolder({ path: parts.devicePluginPath, clock, log: this.#log });
     const podResources = new PodResources(podResourcesPath, clock);
     this.#podResources = podResources;
+    this.#lookup = new OwnerLookup({
+      podResources,
+      clock,
+      names: () => this.#offer.names(),
+      signal: this.#stopping.signal,
+    });
     const log = this.#log;
     this.#reconciler = new TokenReconciler({ offer: this.#offer, podResources, clock, log, pollInterval });
     this.#polling = this.#reconciler.run(this.#stopping.signal);
@@ -114,6 +122,17 @@ export class DevicePlugin implements AsyncDisposable {
   /** Who holds which token, by id, as of kubelet's last good answer. */
   get owners(): ReadonlyMap<string, TokenOwner> {
     return this.#reconciler.owners;
+  }
+
+  /**
+   * Who holds a token: as of kubelet's last good answer if that is who is supposed to, otherwise asked anew.
+   *
+   * @throws ForwarderError when kubelet has to be asked and does not answer
+   */
+  async ownerOf(token: string, supposed: SupposedOwner, signal: AbortSignal): Promise<TokenOwner | undefined> {
+    const known = this.owners.get(token);
+    if (known !== undefined && isSupposed(known, supposed)) return known;
+    return this.#lookup.find(token, supposed, signal);
   }
 
   /** The present state of each plugin server, by resource name. */

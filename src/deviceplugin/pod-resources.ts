@@ -62,6 +62,26 @@ export class PodResources {
   }
 
   /**
+   * Who holds which token of one pod, by token id; nobody when kubelet does not know the pod.
+   *
+   * @throws ForwarderError by a kubelet that does not serve this, otherwise as {@link PodResources.list}
+   */
+  async get(
+    { namespace, pod }: Pick<TokenOwner, 'namespace' | 'pod'>,
+    resources: ReadonlySet<string>,
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<string, TokenOwner>> {
+    using deadline = this.#clock.deadline('asking kubelet which tokens a pod holds', LIST_MS, signal);
+    const { podResources } = await callOnce({
+      socket: this.#socket,
+      request: { podName: pod, podNamespace: namespace },
+      signal: deadline.signal,
+      method: PodResourcesListerService.get,
+    });
+    return ownersOf({ podResources: podResources === undefined ? [] : [podResources] }, resources);
+  }
+
+  /**
    * What can be allocated, by kubelet's own account: healthy ids by resource name.
    *
    * @throws ForwarderError `unsupported` by a kubelet that speaks v1alpha1 only, otherwise as {@link PodResources.list}
