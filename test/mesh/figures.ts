@@ -9,3 +9,8 @@ export function figure(what: string, ours: string, goForwarder: string): void {
 export function since(moment: number, { at }: Pick<PeerEvent, 'at'>): string {
   return `${Math.round(at - moment)} ms`;
 }
+
+/** A length of time for people. */
+export function inSeconds(milliseconds: number): string {
+  return `${(milliseconds / 1000).toFixed(1)} s`;
+}

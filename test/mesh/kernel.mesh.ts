@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { Cleanup } from '../../simulation/cleanup.js';
+import { explainFailures } from './explain-failures.js';
 import { figure, since } from './figures.js';
 import { Mesh } from './mesh.js';
 import { requireMesh } from './programs.js';
@@ -10,6 +11,8 @@ describe('a KERNEL client in a mesh of SPIRE, nsmgr, registry and endpoint', fun
   const { signal } = ending;
   const cleanup = new Cleanup();
   let mesh: Mesh;
+
+  explainFailures(() => mesh);
 
   before(async function () {
     requireMesh(this);

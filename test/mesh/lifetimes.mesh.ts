@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { Cleanup } from '../../simulation/cleanup.js';
-import { figure } from './figures.js';
+import { explainFailures } from './explain-failures.js';
+import { figure, inSeconds } from './figures.js';
 import { Mesh } from './mesh.js';
 import { requireMesh } from './programs.js';
 
@@ -15,6 +16,8 @@ describe('a KERNEL client whose tokens live 30 s', function () {
   const { signal } = ending;
   const cleanup = new Cleanup();
   let mesh: Mesh;
+
+  explainFailures(() => mesh);
 
   before(async function () {
     requireMesh(this);
@@ -55,6 +58,6 @@ describe('a KERNEL client whose tokens live 30 s', function () {
 
     await mesh.home(vf, signal);
 
-    figure('nsc killed to VF home', `${((performance.now() - killed) / 1000).toFixed(1)} s`, '10.6 s');
+    figure('nsc killed to VF home', inSeconds(performance.now() - killed), '10.6 s');
   });
 });

@@ -51,9 +51,10 @@ export class Mesh implements AsyncDisposable {
   readonly registry: Peer;
   readonly manager: Peer;
   readonly endpoint: Peer;
+  /** All that there were. */
+  readonly clients: MeshClient[] = [];
   readonly #parts: Parts;
   #daemon: DaemonProcess | undefined;
-  #clients = 0;
 
   private constructor(parts: Parts) {
     this.#parts = parts;
@@ -87,6 +88,11 @@ export class Mesh implements AsyncDisposable {
     return this.#daemon;
   }
 
+  /** What the daemon has written since it was last started. */
+  get daemonLines(): readonly string[] {
+    return this.#daemon?.lines ?? [];
+  }
+
   /** Starts the daemon, once or again after its end; resolves when it is registered, with how long that took, ms. */
   async startDaemon(signal: AbortSignal, env: Readonly<Record<string, string>> = {}): Promise<number> {
     const { folder, hardware, kubelet, cleanup } = this.#parts;
@@ -103,15 +109,15 @@ export class Mesh implements AsyncDisposable {
   /** A client in a pod of its own, with a token for one VF. */
   async client({ tokenLifetime = '10m' }: { tokenLifetime?: string } = {}): Promise<MeshClient> {
     const { kubelet, cleanup, hardware, folder } = this.#parts;
-    this.#clients += 1;
-    const name = `nsc-${this.#clients}`;
+    const name = `nsc-${this.clients.length + 1}`;
     const requests = { [resource]: 1 };
     const podEnv = await kubelet.addPod({ namespace: 'default', name, container: 'nsc', requests });
     const service = `kernel://${networkService}/nsm-1?sriovToken=${resource}`;
+    const toManager = ['-manager', this.#managerUrl, '-service', service];
     const client = new MeshClient({
       name,
       program: join(folder, 'bin/client'),
-      args: ['-name', name, '-manager', this.#managerUrl, '-service', service, '-token-lifetime', tokenLifetime],
+      args: ['-name', name, ...toManager, '-token-lifetime', tokenLifetime, '-log', join(this.#logs, `${name}.log`)],
       env: { ...podEnv, SPIFFE_ENDPOINT_SOCKET: this.spire.socket },
       onGranted: (connection) => {
         const port = hardware.port(connection.mechanism.parameters['pciAddress'] ?? '');
@@ -120,6 +126,7 @@ export class Mesh implements AsyncDisposable {
       onEnd: ({ id }) => hardware.released(BigInt(id.split('/')[1] ?? '0')),
     });
     hardware.hold(pathOf(client.namespace));
+    this.clients.push(client);
     return cleanup.use(client);
   }
 
@@ -139,6 +146,11 @@ export class Mesh implements AsyncDisposable {
     await this.#parts.cleanup[Symbol.asyncDispose]();
   }
 
+  /** Where the peers' own logs go; they go with the mesh unless MESH_LOGS names a folder. */
+  get #logs(): string {
+    return process.env['MESH_LOGS'] ?? this.#parts.folder;
+  }
+
   get #managerUrl(): string {
     return `unix://${join(this.#parts.folder, 'nsm.io.sock')}`;
   }
@@ -146,7 +158,7 @@ export class Mesh implements AsyncDisposable {
   #peer(role: (typeof peers)[number], args: readonly string[]): Peer {
     const { folder, namespace, cleanup } = this.#parts;
     const program = join(folder, 'bin', role);
-    const log = ['-log', join(folder, `${role}.log`)];
+    const log = ['-log', join(this.#logs, `${role}.log`)];
     const env = { SPIFFE_ENDPOINT_SOCKET: this.spire.socket };
     return cleanup.use(new Peer({ program, role, args: [...args, ...log], namespace, env }));
   }

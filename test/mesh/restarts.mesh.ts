@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { Cleanup } from '../../simulation/cleanup.js';
 import type { MeshClient } from './client.js';
-import { figure } from './figures.js';
+import { explainFailures } from './explain-failures.js';
+import { figure, inSeconds } from './figures.js';
 import { Mesh } from './mesh.js';
 import type { Pinger } from './pinger.js';
 import { requireMesh } from './programs.js';
@@ -17,6 +18,8 @@ describe('a mesh whose parts are restarted under a KERNEL client', function () {
   let client: MeshClient;
   let vf: string;
   let pinger: Pinger;
+
+  explainFailures(() => mesh);
 
   before(async function () {
     requireMesh(this);
@@ -43,10 +46,11 @@ describe('a mesh whose parts are restarted under a KERNEL client', function () {
     await cleanup[Symbol.asyncDispose]();
   });
 
-  /** When the client's next Request was granted, in seconds after a moment. */
+  /** Says when the client's first Request after a moment was granted, and how many before it were not. */
   async function healed(moment: number): Promise<string> {
     const { at } = await client.granted(moment, signal);
-    return `healed in ${((at - moment) / 1000).toFixed(1)} s`;
+    const failed = client.calls.filter((call) => call.at > moment && call.at < at).length;
+    return `healed in ${inSeconds(at - moment)}, ${failed} refused Requests`;
   }
 
   it('is healed when nsmgr is restarted', async () => {
@@ -64,7 +68,10 @@ describe('a mesh whose parts are restarted under a KERNEL client', function () {
   it('is healed when the registry is restarted', async () => {
     await mesh.registry.stop();
     const started = await mesh.registry.start(signal);
-    figure('registry restarted', await healed(started), 'healed in 0.9 s');
+    const watcher = await mesh.watchForwarders(signal);
+    const { at } = await watcher.until(({ endpoint }) => endpoint?.name === mesh.daemonName, signal);
+    await healed(started);
+    figure('registry restarted', `registered again in ${inSeconds(at - started)}`, 'healed in 0.9 s');
   });
 
   it('is healed when the endpoint is restarted', async () => {

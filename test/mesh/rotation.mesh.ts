@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { Cleanup } from '../../simulation/cleanup.js';
+import { explainFailures } from './explain-failures.js';
 import { figure } from './figures.js';
 import { Mesh } from './mesh.js';
 import { requireMesh } from './programs.js';
@@ -13,6 +14,8 @@ describe('a mesh whose certificates live one minute', function () {
   const { signal } = ending;
   const cleanup = new Cleanup();
   let mesh: Mesh;
+
+  explainFailures(() => mesh);
 
   before(async function () {
     requireMesh(this);

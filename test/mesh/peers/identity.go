@@ -43,9 +43,11 @@ func (i *identity) clientTLS() grpc.DialOption {
 	return grpc.WithTransportCredentials(grpcfd.TransportCredentials(credentials.NewTLS(config)))
 }
 
-// dialOptions are those of NSM's programs: mutual TLS with descriptors below it, and a token for each call.
+// dialOptions are those of NSM's programs: mutual TLS with descriptors below it, and a token for each call. A dial waits
+// until the peer is there or its time is up; a call would wait as long as its caller does.
 func (i *identity) dialOptions() []grpc.DialOption {
 	return []grpc.DialOption{
+		grpc.WithBlock(),
 		i.clientTLS(),
 		grpc.WithDefaultCallOptions(
 			grpc.WaitForReady(true),

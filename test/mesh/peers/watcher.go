@@ -16,7 +16,7 @@ func runWatcher(ctx context.Context, self *identity, given options) error {
 	if err != nil {
 		return err
 	}
-	connection, err := grpc.NewClient(grpcutils.URLToTarget(target), self.dialOptions()...)
+	connection, err := grpc.DialContext(ctx, grpcutils.URLToTarget(target), self.dialOptions()...)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,55 @@
+import { expect } from 'chai';
+import { Cleanup } from '../../simulation/cleanup.js';
+import { explainFailures } from './explain-failures.js';
+import { figure, inSeconds } from './figures.js';
+import { Mesh } from './mesh.js';
+import { requireMesh } from './programs.js';
+
+const tokenLifetime = '30s';
+
+describe('the daemon in a mesh', function () {
+  this.timeout(60_000);
+  const ending = new AbortController();
+  const { signal } = ending;
+  const cleanup = new Cleanup();
+  let mesh: Mesh;
+
+  explainFailures(() => mesh);
+
+  before(async function () {
+    requireMesh(this);
+    mesh = cleanup.use(await Mesh.start({}, signal));
+    await mesh.startDaemon(signal);
+  });
+
+  after(async () => {
+    ending.abort();
+    await cleanup[Symbol.asyncDispose]();
+  });
+
+  it('R1, R2: is killed and started again: the client goes on with its VF, and no ping is lost', async () => {
+    await using client = await mesh.client({ tokenLifetime });
+    await client.connect(signal);
+    const { vf } = client;
+    await using pinger = await client.ping(signal);
+
+    await mesh.daemon.stop('SIGKILL');
+    const started = Date.now();
+    await mesh.startDaemon(signal);
+    const { at } = await client.granted(started, signal);
+
+    const { sent, answered } = await pinger.stop();
+    expect(client.vf).to.equal(vf);
+    expect(sent - answered, `of ${sent} pings`).to.equal(0);
+    figure('forwarder killed and started', `healed in ${inSeconds(at - started)}, same VF`, 'never heals');
+    await client.stop();
+    await mesh.home(vf, signal);
+  });
+
+  it('R1: serves the next client after that at once', async () => {
+    await using client = await mesh.client();
+    const { started, granted } = await client.connect(signal);
+    expect(client.vf).not.to.equal('');
+    figure('the next client', `connected in ${Math.round(granted.at - started)} ms`, 'fails for 47 s');
+  });
+});
