@@ -1,11 +1,13 @@
+import type { Entry } from '../../ledger/entry.js';
 import { ForwarderError } from '../../ports/error.js';
+import type { Link, NetNamespace } from '../../ports/links.js';
 import type { FunctionFacts } from '../../ports/pci-bus.js';
 import type { Finding } from '../finding.js';
 import { ipChange, type Work } from './configure-ip.js';
 import type { DeliveredNetdev } from './delivered-netdev.js';
 import { findNetdev } from './netdev-identity.js';
 import type { NetdevPlan } from './netdev-plan.js';
-import { regainNamespace } from './reach-namespace.js';
+import { namespaceOf, regainNamespace } from './reach-namespace.js';
 import type { World } from './world.js';
 
 interface Inspected {
@@ -19,43 +21,58 @@ interface Inspected {
  *
  * @returns undefined when all is as it should be
  */
-export async function inspectNetdev(
-  world: World,
-  { plan, delivered }: Inspected,
-  work: Work,
-): Promise<Finding | undefined> {
-  const facts = await factsOf(world, plan);
-  if (facts === undefined) return { kind: 'gone', reason: `VF ${plan.function} is gone from the node` };
-  if (facts.driver !== plan.driver) {
-    return {
-      kind: 'astray',
-      reason: `VF ${plan.function} has the driver ${facts.driver ?? '(none)'}, not ${plan.driver}`,
-    };
-  }
+export async function inspectNetdev(world: World, it: Inspected, work: Work): Promise<Finding | undefined> {
+  const { plan, delivered } = it;
+  const lost = unfit(plan, await factsOf(world, plan));
+  if (lost !== undefined) return lost;
   if ((await findNetdev(world.namespaces.home.links, delivered.netdev, work.signal)) !== undefined) {
-    return {
-      kind: 'astray',
-      reason: `the netdev of ${plan.function} is at home: somebody took it, or its namespace ended`,
-    };
+    return astray(`the netdev of ${plan.function} is at home: somebody took it, or its namespace ended`);
   }
   const moved = work.ledger.entries().find(({ id }) => id === delivered.moved);
-  const namespace =
-    world.held.find(delivered.namespace) ?? (moved && (await regainNamespace(world, moved, work.signal)));
+  const namespace = moved && (await openNamespace(world, moved, work.signal));
   if (namespace === undefined) return undefined;
   const link = await findNetdev(namespace.links, delivered.netdev, work.signal);
-  if (link === undefined) {
-    return { kind: 'astray', reason: `the netdev of ${plan.function} has left its client's namespace ${namespace.id}` };
-  }
-  if (link.name !== plan.interfaceName) {
-    return { kind: 'changed', reason: `netdev ${plan.interfaceName} of ${plan.function} is called ${link.name} now` };
-  }
+  if (link === undefined)
+    return astray(`the netdev of ${plan.function} has left its client's namespace ${namespace.id}`);
+  const otherwise = linkDifference(plan, link) ?? (await ipDifference(it, { namespace, link }, work));
+  if (otherwise === undefined) return undefined;
+  return { kind: 'changed', reason: `netdev ${plan.interfaceName} of ${plan.function} ${otherwise}` };
+}
+
+function astray(reason: string): Finding {
+  return { kind: 'astray', reason };
+}
+
+function unfit(plan: NetdevPlan, facts: FunctionFacts | undefined): Finding | undefined {
+  if (facts === undefined) return { kind: 'gone', reason: `VF ${plan.function} is gone from the node` };
+  if (facts.driver === plan.driver) return undefined;
+  return astray(`VF ${plan.function} has the driver ${facts.driver ?? '(none)'}, not ${plan.driver}`);
+}
+
+/** What of the netdev itself a refresh would change. */
+function linkDifference(plan: NetdevPlan, link: Link): string | undefined {
+  if (link.name !== plan.interfaceName) return `is called ${link.name} now`;
+  if (!link.up) return 'is down now';
+  if (plan.mtu !== undefined && link.mtu !== plan.mtu) return `has the MTU ${link.mtu} now, not ${plan.mtu}`;
+  return undefined;
+}
+
+async function ipDifference(
+  { plan, delivered }: Inspected,
+  { namespace, link }: { readonly namespace: NetNamespace; readonly link: Link },
+  work: Work,
+): Promise<string | undefined> {
+  if (plan.ip === undefined) return undefined;
   const at = { namespace, moved: delivered.moved, netdev: { ...delivered.netdev, index: link.index } };
-  const { clear, add, remove } =
-    plan.ip === undefined ? { clear: [], add: [], remove: [] } : await ipChange(plan.ip, at, work);
-  const difference = [...clear, ...add, ...remove];
-  if (difference.length === 0) return undefined;
-  const what = [...new Set(difference.map((object) => object.kind))].join(', ');
-  return { kind: 'changed', reason: `netdev ${plan.interfaceName} of ${plan.function} was configured anew (${what})` };
+  const { clear, add, remove } = await ipChange(plan.ip, at, work);
+  const kinds = new Set([...clear, ...add, ...remove].map((object) => object.kind));
+  return kinds.size === 0 ? undefined : `was configured anew (${[...kinds].join(', ')})`;
+}
+
+/** The one that the connection holds, and so surely the right one; else one that is found with the netdev in it. */
+async function openNamespace(world: World, moved: Entry, signal: AbortSignal): Promise<NetNamespace | undefined> {
+  const id = namespaceOf(moved);
+  return world.held.isHolder(id, moved.connection) ? world.held.get(id) : regainNamespace(world, moved, signal);
 }
 
 async function factsOf(world: World, { function: address }: NetdevPlan): Promise<FunctionFacts | undefined> {

@@ -9,9 +9,20 @@ export function namespaceOf(entry: Entry): NamespaceId {
   return entry.args['namespace'] as NamespaceId;
 }
 
+/** Puts in mind which namespaces the connection of a former process is in, and what they were like before. */
+export function rememberNamespaces(world: World, entries: readonly Entry[]): void {
+  for (const entry of entries) {
+    if (entry.kind === 'namespace-held') world.held.expect(namespaceOf(entry), entry.connection);
+    if (entry.kind !== 'namespace-setting') continue;
+    const { path, former } = entry.args as { path: string; former: string };
+    world.held.settingBefore(namespaceOf(entry), { path, now: former });
+  }
+}
+
 /**
  * The client namespace in which a step is to be undone. Normally the connection holds it. A process that has just
- * started holds none: then it is one that shows itself on the node with the netdev in it, and from now on it is held.
+ * started holds none: then it is one that another connection has brought, or that shows itself on the node, with the
+ * netdev in it, and from now on it is held.
  *
  * @returns undefined when the netdev is at home: it is not there any more, most often because the namespace has ended
  * @throws ForwarderError `unavailable` when nothing that can be seen leads there. When it ends, the kernel returns the
@@ -23,8 +34,7 @@ export async function reachNamespace(
   signal: AbortSignal,
 ): Promise<NetNamespace | undefined> {
   const id = namespaceOf(entry);
-  const held = world.held.find(id);
-  if (held !== undefined) return held;
+  if (world.held.isHolder(id, entry.connection)) return world.held.get(id);
   const netdev = recordedNetdev(entry);
   if ((await findNetdev(world.namespaces.home.links, netdev, signal)) !== undefined) return undefined;
   const regained = await regainNamespace(world, entry, signal);
@@ -39,23 +49,19 @@ export async function reachNamespace(
 }
 
 /**
- * Finds the namespace of an entry on the node and holds it for the entry's connection, if the netdev is in it: the
- * number of one that has ended may be another one's by now.
+ * Finds the namespace of an entry and holds it for the entry's connection, if the netdev is in it: the number of one
+ * that has ended may be another one's by now.
  */
 export async function regainNamespace(
   world: World,
   entry: Entry,
   signal: AbortSignal,
 ): Promise<NetNamespace | undefined> {
-  const located = await world.namespaces.locate(namespaceOf(entry), signal);
-  if (located === undefined) return undefined;
-  try {
-    const inside = await findNetdev(located.links, recordedNetdev(entry), signal);
-    if (inside !== undefined) return world.held.hold(located, entry.connection);
-  } catch (error) {
-    located[Symbol.dispose]();
-    throw error;
-  }
-  located[Symbol.dispose]();
-  return undefined;
+  const id = namespaceOf(entry);
+  const namespace = world.held.find(id) ?? (await world.namespaces.locate(id, signal));
+  if (namespace === undefined) return undefined;
+  using _shown = world.held.show(namespace);
+  const open = world.held.find(id) ?? namespace;
+  const inside = await findNetdev(open.links, recordedNetdev(entry), signal);
+  return inside && world.held.hold(open, entry.connection);
 }
