@@ -1,11 +1,9 @@
 import { type Connection, State } from '../../apis/generated/connection.js';
 import type { NetworkServiceRequest } from '../../apis/generated/networkservice.js';
 import { Book } from '../ledger/book.js';
-import type { Entry } from '../ledger/entry.js';
 import { Quarantine, type QuarantinedFunction } from '../ledger/quarantine.js';
 import { HeldNamespaces } from '../mechanism/held-namespaces.js';
 import { kernelInverses } from '../mechanism/kernel/inverses.js';
-import { rememberNamespaces } from '../mechanism/kernel/reach-namespace.js';
 import type { World } from '../mechanism/kernel/world.js';
 import type { Clock } from '../ports/clock.js';
 import { ForwarderError } from '../ports/error.js';
@@ -13,7 +11,6 @@ import type { TokenIssuer } from '../ports/identity.js';
 import type { Journal } from '../ports/journal.js';
 import type { Namespaces } from '../ports/links.js';
 import type { Log } from '../ports/log.js';
-import type { PciAddress } from '../ports/pci-address.js';
 import type { PciBus } from '../ports/pci-bus.js';
 import type { Caller } from './chain/call.js';
 import { ConnectionEvents } from './chain/connection-events.js';
@@ -140,10 +137,7 @@ export function createForwarder(parts: ForwarderParts): Forwarder {
     quarantined: () => quarantine.report(),
     strays: () => strays.report(),
     async takeOver(abort) {
-      const remember = (entries: readonly Entry[]) => rememberNamespaces(world, entries);
-      const isOwed = (address: PciAddress) => quarantine.has(address);
-      const parts = { book, records, connections, functions, inspect, remember, isOwed, log };
-      const taken = await takeOver(parts, abort);
+      const taken = await takeOver({ book, records, connections, functions, inspect, world, quarantine, log }, abort);
       await strays.survey(abort);
       return { connections: taken, quarantined: quarantine.report(), strays: strays.report() };
     },

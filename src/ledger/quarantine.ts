@@ -73,6 +73,10 @@ export class Quarantine {
     void this.#retry(address);
   }
 
+  has(address: PciAddress): boolean {
+    return this.#cases.has(address);
+  }
+
   report(): readonly QuarantinedFunction[] {
     return [...this.#cases].map(([address, it]) => ({
       function: address,

@@ -1,13 +1,16 @@
 import type { Book } from '../../ledger/book.js';
 import type { Entry } from '../../ledger/entry.js';
-import { toForwarderError } from '../../ports/error.js';
+import type { Quarantine } from '../../ledger/quarantine.js';
+import { rememberNamespaces } from '../../mechanism/kernel/reach-namespace.js';
+import type { World } from '../../mechanism/kernel/world.js';
+import { ForwarderError, toForwarderError } from '../../ports/error.js';
 import type { Log } from '../../ports/log.js';
 import type { PciAddress } from '../../ports/pci-address.js';
 import type { ConnectionRecord, ConnectionRecords } from '../chain/connection-records.js';
 import type { Connections } from '../chain/connections.js';
 import type { HeldConnection } from '../chain/held-connection.js';
 import type { Inspect } from '../elements/choose-mechanism.js';
-import { type Functions, recordedClaim } from '../elements/claim-function.js';
+import { type Functions, isLost, lostClaim, recordedClaim } from '../elements/claim-function.js';
 import { onwardCandidate } from '../elements/connect-onward.js';
 
 /** What became of one connection of a former process. */
@@ -27,6 +30,8 @@ export interface TakeOverParts {
   readonly connections: Connections;
   readonly functions: Functions;
   readonly inspect: Inspect;
+  readonly world: World;
+  readonly quarantine: Pick<Quarantine, 'has'>;
   readonly log: Log;
 }
 
@@ -46,6 +51,7 @@ interface Legacy {
  */
 export async function takeOver(parts: TakeOverParts, signal: AbortSignal): Promise<readonly TakenOver[]> {
   const legacies = readLegacies(parts);
+  for (const { entries } of legacies) rememberNamespaces(parts.world, entries);
   const unclaimable = new Map(legacies.flatMap((legacy) => claimAgain(parts.functions, legacy)));
   const held = legacies.map((legacy) => ({
     legacy,
@@ -66,9 +72,20 @@ function readLegacies({ book, records }: TakeOverParts): Legacy[] {
   const known = records.all();
   return [...new Set([...entries.keys(), ...known.keys()])].map((id) => ({
     id,
-    entries: entries.get(id) ?? [],
+    entries: withClaims(book, entries.get(id) ?? []),
     record: known.get(id),
   }));
+}
+
+/**
+ * A damaged journal may have lost the claim of a VF and kept what was done to it. Undoing that ends with the claim, so
+ * one that nobody can have again is put in its place; the next process does the same if it has to.
+ */
+function withClaims(book: Book, entries: readonly Entry[]): readonly Entry[] {
+  const claimed = new Set(entries.flatMap((entry) => recordedClaim(entry)?.function ?? []));
+  const lost = new Map(entries.flatMap((entry) => (entry.function === undefined ? [] : [[entry.function, entry]])));
+  for (const address of claimed) lost.delete(address);
+  return [...[...lost.values()].map((entry) => lostClaim(entry, book.nextId())), ...entries];
 }
 
 /** @returns VFs that the pool cannot give to their connection again, each with the reason; nobody gets them for now */
@@ -77,6 +94,7 @@ function claimAgain(functions: Functions, { entries }: Legacy): [PciAddress, str
     const claim = recordedClaim(entry);
     if (claim === undefined) return [];
     try {
+      if (isLost(claim)) throw new ForwarderError('not-found', `the record of who has ${claim.function} was lost`);
       functions.adopt(claim);
       return [];
     } catch (thrown) {
@@ -96,34 +114,38 @@ interface Case {
 async function takeOverOne(parts: TakeOverParts, it: Case, signal: AbortSignal): Promise<TakenOver> {
   const { id, entries } = it.legacy;
   const functions = [...new Set(entries.flatMap((entry) => entry.function ?? []))];
-  const objection = await whyNotKept(parts, it, signal);
-  if (objection === undefined) {
-    await dropUnfinished(it.connection);
-    return { connection: id, functions, verdict: 'kept', reason: 'its VF is where it should be' };
-  }
+  const judgement = await parts.connections.inTurn(id, async () => {
+    const judged = await judge(parts, it, signal);
+    if (judged.verdict === 'kept') await dropUnfinished(it.connection);
+    return judged;
+  });
+  if (judgement.verdict === 'kept') return { connection: id, functions, ...judgement };
   const failure = await parts.connections.end(id).then(
     () => undefined,
     (thrown: unknown) => toForwarderError(thrown).message,
   );
   for (const address of functions) {
-    if (it.unclaimable.has(address) && failure === undefined) parts.functions.recovered(address);
+    if (it.unclaimable.has(address) && !parts.quarantine.has(address)) parts.functions.recovered(address);
   }
-  return { connection: id, functions, verdict: 'ended', reason: objection, ...(failure !== undefined && { failure }) };
+  return { connection: id, functions, ...judgement, ...(failure !== undefined && { failure }) };
 }
 
-async function whyNotKept(
+/** What cannot be looked at now is kept: its VF is claimed, so nobody else gets it, and it is looked at again later. */
+async function judge(
   { inspect }: TakeOverParts,
   { legacy, connection, unclaimable }: Case,
   signal: AbortSignal,
-): Promise<string | undefined> {
-  if (legacy.record === undefined) return 'its first Request never succeeded, or it was being closed';
-  const lost = legacy.entries.flatMap((entry) => unclaimable.get(recordedClaim(entry)?.function as PciAddress) ?? []);
-  if (lost[0] !== undefined) return lost[0];
+): Promise<Pick<TakenOver, 'verdict' | 'reason'>> {
+  const ended = (reason: string) => ({ verdict: 'ended' as const, reason });
+  if (legacy.record === undefined) return ended('its first Request never succeeded, or it was being closed');
+  const [lost] = legacy.entries.flatMap((entry) => unclaimable.get(recordedClaim(entry)?.function as PciAddress) ?? []);
+  if (lost !== undefined) return ended(lost);
   try {
     const finding = await inspect(connection, signal);
-    return finding?.kind === 'changed' ? undefined : finding?.reason;
+    if (finding !== undefined && finding.kind !== 'changed') return ended(finding.reason);
+    return { verdict: 'kept', reason: finding?.reason ?? 'its VF is where it should be' };
   } catch (thrown) {
-    return `it could not be inspected: ${toForwarderError(thrown).message}`;
+    return { verdict: 'kept', reason: `it could not be looked at: ${toForwarderError(thrown).message}` };
   }
 }
 
