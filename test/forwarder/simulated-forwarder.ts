@@ -110,6 +110,16 @@ export class SimulatedForwarder {
     return this.#process.stopping;
   }
 
+  /** False from the end of a process until its successor serves. */
+  get serving(): boolean {
+    return !this.#process.ended.aborted;
+  }
+
+  /** Kubelet says which tokens are with pods, if it has not before. */
+  kubeletAnswers(): void {
+    this.pool.restore(this.#pods);
+  }
+
   /**
    * The process ends without a word, if it has not; a successor takes over what it left, and serves.
    *
@@ -117,7 +127,7 @@ export class SimulatedForwarder {
    * @throws ProcessEnded when the successor crashes before it serves
    */
   async restart(options: StartOptions = {}): Promise<TakeOverReport> {
-    if (!this.#process.ended.aborted && this.#process.ended === this.node.ended) this.node.crash();
+    if (this.serving) this.node.crash();
     const [process, report] = await SimulatedProcess.start(this.#surroundings, { ...this.#options, ...options });
     this.#process = process;
     return report;
@@ -190,7 +200,10 @@ export class SimulatedForwarder {
     const tokens = this.pool.tokens(tokenName);
     const others = tokens.filter(({ id }) => !given.has(id)).map(({ state }) => state);
     return [
-      ...tokens.filter(({ id }) => given.has(id)).map(({ id, state }) => `${id} ${state}`),
+      ...tokens
+        .filter(({ id }) => given.has(id))
+        .map(({ id, state }) => `${id} ${state}`)
+        .sort(),
       `other tokens: ${others.sort().join(', ')}`,
     ];
   }
