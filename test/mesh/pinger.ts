@@ -21,12 +21,17 @@ export class Pinger implements AsyncDisposable {
     await this.#program.logged('bytes from', signal);
   }
 
+  /** The last request does not count when its answer was still under way. */
   async stop(): Promise<Pings> {
     await this.#program.stop('SIGINT');
-    const summary = this.#program.lines.find((line) => line.includes('packets transmitted')) ?? '';
-    const [, sent, answered] = /^(\d+) packets transmitted, (\d+) received/.exec(summary) ?? [];
-    if (sent === undefined) throw new Error(`ping ended without a summary:\n${this.#program.lines.join('\n')}`);
-    return { sent: Number(sent), answered: Number(answered) };
+    const { lines } = this.#program;
+    const transmitted = lines
+      .map((line) => /^(\d+) packets transmitted/.exec(line)?.[1])
+      .find((it) => it !== undefined);
+    if (transmitted === undefined) throw new Error(`ping ended without a summary:\n${lines.join('\n')}`);
+    const answers = new Set(lines.flatMap((line) => /bytes from .* icmp_seq=(\d+) /.exec(line)?.[1] ?? []));
+    const sent = answers.has(transmitted) ? Number(transmitted) : Number(transmitted) - 1;
+    return { sent, answered: answers.size };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
