@@ -154,8 +154,8 @@ const settingsTable: { readonly [Key in keyof Settings]: Setting<Settings[Key]> 
     kind: boolean,
     default: 'true',
     meaning:
-      'After each user a VF is reset and its driver bound anew, which takes time and leaves nothing of that user on ' +
-      'the card. Off: it comes home with what the user made on it (VLAN devices, programs).',
+      'After each user a VF is reset and its driver bound anew, which takes a fraction of a second and leaves nothing ' +
+      'of that user. Off: VLAN devices that the user made on it go on working, and see what the next user sends.',
   },
   stateDir: {
     variable: 'NSM_STATE_DIR',
