@@ -13,11 +13,22 @@ import type { World } from './world.js';
  */
 const rebindAfterMac: ReadonlySet<string> = new Set(['igbvf', 'ixgbevf']);
 
+/** True for a VF driver that heeds another MAC only when it is bound anew. */
+export function isRebindNeeded(driver: string): boolean {
+  return rebindAfterMac.has(driver);
+}
+
 /** No MAC is set: the VF has its own. */
 const noMac = '00:00:00:00:00:00' as Mac;
 
+/** What a VF has that nobody has used. */
+export const initialVfSettings = { mac: noMac, vlan: 0, qos: 0, vlanProtocol: '802.1q' } as const;
+
+/** The part of a plan that is the PF's business; the driver is the one that has the VF when it is used. */
+export type VfPlan = Pick<NetdevPlan, 'function' | 'physicalFunction' | 'vfIndex' | 'driver' | 'mac' | 'vlan'>;
+
 /** What the plan asks of the PF for its VF; undefined when nothing. */
-function wantedVfSettings(plan: Pick<NetdevPlan, 'mac' | 'vlan'>): Partial<VfSettings> | undefined {
+function wantedVfSettings(plan: VfPlan): Partial<VfSettings> | undefined {
   const wanted: Partial<VfSettings> = {
     ...(plan.mac !== undefined && { mac: plan.mac }),
     ...(plan.vlan !== undefined && { vlan: plan.vlan }),
@@ -34,7 +45,7 @@ function wantedVfSettings(plan: Pick<NetdevPlan, 'mac' | 'vlan'>): Partial<VfSet
  */
 export async function applyVfSettings(
   world: World,
-  { plan, ownMac, restarts }: { readonly plan: NetdevPlan; readonly ownMac: boolean; readonly restarts: boolean },
+  { plan, ownMac, restarts }: { readonly plan: VfPlan; readonly ownMac: boolean; readonly restarts: boolean },
   { ledger, signal }: Work,
 ): Promise<boolean> {
   const wanted = wantedVfSettings(plan);
@@ -44,7 +55,7 @@ export async function applyVfSettings(
   const shown = await links.readVf(pfIndex, plan.vfIndex, signal);
   // Some PFs (igb, ixgbe) show the MAC that the VF chose where none was set: writing that back would forbid it another.
   const original = ownMac ? { ...shown, mac: noMac } : shown;
-  const rebind = wanted.mac !== undefined && wanted.mac !== shown.mac && rebindAfterMac.has(plan.driver);
+  const rebind = wanted.mac !== undefined && wanted.mac !== shown.mac && isRebindNeeded(plan.driver);
   const args: JsonObject = {
     physicalFunction: plan.physicalFunction,
     vf: plan.vfIndex,
