@@ -1,10 +1,10 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { expect } from 'chai';
+import { decodeToken } from '../../src/policies/jwt.js';
 import { ForwarderError } from '../../src/ports/error.js';
 import { parseGoTime } from '../../src/transport/go-time.js';
 import type { Peer } from '../../src/transport/peer.js';
 import type { Headers, IncomingCall } from '../../src/transport/service.js';
-import { decodeToken } from '../../src/transport/token.js';
 import { noMoreThan, openDescriptors } from './support/descriptors.js';
 import { EchoService } from './support/echo-service.js';
 import { never, nodePair } from './support/node-pair.js';

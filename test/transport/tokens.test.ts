@@ -1,11 +1,11 @@
 import { createPublicKey, verify, X509Certificate } from 'node:crypto';
 import { expect } from 'chai';
 import { CertificateAuthority } from '../../simulation/certificate-authority.js';
+import { decodeToken } from '../../src/policies/jwt.js';
 import type { Clock } from '../../src/ports/clock.js';
 import { ForwarderError } from '../../src/ports/error.js';
 import type { X509Material } from '../../src/ports/identity.js';
 import { Es256TokenIssuer } from '../../src/transport/es256-token-issuer.js';
-import { decodeToken } from '../../src/transport/token.js';
 import { clock } from './support/node-pair.js';
 import { StaticSource } from './support/static-source.js';
 
@@ -70,23 +70,6 @@ describe('Es256TokenIssuer', () => {
       .to.throw(ForwarderError, 'rsa')
       .with.property('kind', 'unsupported');
   });
-});
-
-describe('decodeToken', () => {
-  it('reads what is there', () => {
-    expect(decodeToken(`x.${Buffer.from('{"aud":"one","exp":5,"sub":7}').toString('base64url')}.y`)).to.deep.equal({
-      audience: ['one'],
-      expires: 5000,
-    });
-  });
-
-  for (const wrong of ['', 'a.b', 'a.b.c', `a.${Buffer.from('[').toString('base64url')}.c`, 'a.bnVsbA.c']) {
-    it(`refuses ${JSON.stringify(wrong)}`, () => {
-      expect(() => decodeToken(wrong))
-        .to.throw(ForwarderError)
-        .with.property('kind', 'invalid');
-    });
-  }
 });
 
 function text(part: string): string {

@@ -1,0 +1,40 @@
+import type { Policy } from './policy.js';
+
+/** A name stays with whoever registered it first. */
+export const clientAllowed: Policy = {
+  name: 'registry/client_allowed',
+  objection: ({ registration }) =>
+    registration?.owner === undefined || registration.owner === registration.id
+      ? undefined
+      : `the name belongs to ${registration.owner}`,
+};
+
+/**
+ * A connection is refreshed and closed by whoever made it: the same client, through the same component or through our own
+ * manager, which may be another one by now. The SDK has no such rule.
+ */
+export const connectionOwned: Policy = {
+  name: 'server/connection_owned',
+  objection: ({ connection }) => {
+    if (connection?.owner === undefined) return undefined;
+    const { asker, owner, manager } = connection;
+    if (asker.caller !== owner.caller && asker.caller !== manager) {
+      return `the connection was made through ${owner.caller}`;
+    }
+    return owner.origin === undefined || asker.origin === owner.origin
+      ? undefined
+      : `the connection belongs to ${owner.origin}`;
+  },
+};
+
+/**
+ * Connections are watched by whoever made them. The SDK has this rule and does not use it; there a monitor that names no
+ * connection is refused as well, here it is shown its own.
+ */
+export const serviceConnection: Policy = {
+  name: 'monitor/service_connection',
+  objection: ({ monitor }) =>
+    monitor === undefined || monitor.named.length === 0 || monitor.own.length > 0
+      ? undefined
+      : 'none of the named connections is its own',
+};
