@@ -7,11 +7,4 @@
  */
 process.env['UV_THREADPOOL_SIZE'] ??= '16';
 
-/*
- * A forwarder works seldom, a few ms at a time, and a pod waits for it meanwhile. V8 would run such code in its
- * interpreter for ever, and forget it when it has not run for a while: so it is compiled at first use, and kept.
- */
-for (const flag of ['--always-sparkplug', '--no-flush-bytecode'])
-  process.getBuiltinModule('node:v8').setFlagsFromString(flag);
-
 void import('./main.js');
