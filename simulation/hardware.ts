@@ -41,6 +41,8 @@ export class SimulatedHardware implements AsyncDisposable {
   readonly #homeNet: NetNamespace;
   readonly #farNet: NetNamespace;
   readonly #ports = new Map<PciAddress, Port>();
+  /** By function: one that is bound again finds its wire where it was. */
+  readonly #wires = new Map<PciAddress, string>();
   readonly #shown = new Map<PciAddress, string | undefined>();
   readonly #held = new Map<bigint, NamespaceFile>();
   readonly #watching = new Set<Promise<void>>();
@@ -189,15 +191,15 @@ export class SimulatedHardware implements AsyncDisposable {
 
   async #bound({ address, physicalFunction, vf }: SimulatedFunction, driver: string) {
     if (driver.includes('vfio')) return undefined;
-    const number = this.#ports.size;
     const bus = (physicalFunction ?? address).slice(-7, -5);
     const base = `enp${Number.parseInt(bus, 16)}s0`;
     const port: Port = {
       function: address,
       name: vf === undefined ? base : `${base}v${vf}`,
       mac: `02:5f:00:00:${bus}:${vf === undefined ? 'ff' : vf.toString(16).padStart(2, '0')}` as Mac,
-      wire: `wire${number}`,
+      wire: this.#wires.get(address) ?? `wire${this.#wires.size}`,
     };
+    this.#wires.set(address, port.wire);
     const far = { namespace: this.far, name: port.wire, mac: port.mac.replace(/^02/, '06') as Mac };
     await layCable({ namespace: this.home, ...port }, far);
     this.#ports.set(address, port);

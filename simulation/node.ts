@@ -87,13 +87,20 @@ export class SimulatedNode implements AsyncDisposable {
     return physicalFunctions(this.#options).flatMap(namesOf);
   }
 
-  /** Starts the daemon, once or again after its end; resolves when it is registered with kubelet and the registry. */
-  async startDaemon(signal: AbortSignal): Promise<DaemonProcess> {
-    const { hardware, registry, kubelet } = this.#parts;
+  /** Starts the daemon, once or again after its end, and waits for nothing. */
+  launchDaemon(): DaemonProcess {
     const env = { ...daemonEnvironment(this.#parts, this.daemonName), ...this.#options.env };
     const { program } = this.#options;
-    const daemon = new DaemonProcess({ home: hardware.home, env, ...(program !== undefined && { program }) });
+    const home = this.#parts.hardware.home;
+    const daemon = new DaemonProcess({ home, env, ...(program !== undefined && { program }) });
     this.#daemon = this.#cleanup.use(daemon);
+    return daemon;
+  }
+
+  /** {@link launchDaemon}; resolves when it is registered with kubelet and the registry. */
+  async startDaemon(signal: AbortSignal): Promise<DaemonProcess> {
+    const { registry, kubelet } = this.#parts;
+    const daemon = this.launchDaemon();
     await daemon.logged('phase: registered', signal);
     await registry.until(() => registry.names.includes(this.daemonName), signal);
     await kubelet.until(() => this.resources.every((name) => (kubelet.resource(name)?.allocatable ?? 0) > 0), signal);

@@ -21,7 +21,7 @@ export async function refusal(status: string, attempt: Promise<unknown>): Promis
 /** Everything that a request could have changed: links, addresses, routes and rules everywhere, and the endpoint's view. */
 export async function stateOf(node: SimulatedNode, ...clients: readonly SimulatedClient[]) {
   await node.hardware.settled();
-  const far = await listLinks(node.hardware.far);
+  const far = [...(await listLinks(node.hardware.far))].sort((a, b) => a.name.localeCompare(b.name));
   return {
     home: await look(node.hardware.home, inTime()),
     // Not the other ends of what clients had of their own: the kernel removes them some time after their namespace.
