@@ -27,8 +27,10 @@ export function functionsFromPool(pool: ResourcePool, kernelDrivers: ReadonlyMap
       return used(assign(pool, kernelDrivers, { owner, claim }));
     },
     all: () =>
-      pool.functions().map(({ address, physicalFunction, use }) => ({
+      pool.functions().map(({ address, physicalFunction, vfIndex, use }) => ({
         function: address,
+        physicalFunction,
+        vfIndex,
         kernelDriver: kernelDrivers.get(physicalFunction) ?? '',
         free: use.kind === 'free',
         uses: uses.get(address) ?? 0,

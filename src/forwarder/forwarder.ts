@@ -3,6 +3,7 @@ import type { NetworkServiceRequest } from '../../apis/generated/networkservice.
 import { Book } from '../ledger/book.js';
 import { Quarantine, type QuarantinedFunction } from '../ledger/quarantine.js';
 import { HeldNamespaces } from '../mechanism/held-namespaces.js';
+import { cleanStray } from '../mechanism/kernel/clean-stray.js';
 import { kernelInverses } from '../mechanism/kernel/inverses.js';
 import type { World } from '../mechanism/kernel/world.js';
 import type { Clock } from '../ports/clock.js';
@@ -19,7 +20,7 @@ import { Connections } from './chain/connections.js';
 import { chain } from './chain/element.js';
 import { enterPath, leavePath, underId } from './chain/path.js';
 import { chooseMechanism, inspectDelivered } from './elements/choose-mechanism.js';
-import { type Functions, releaseFunction } from './elements/claim-function.js';
+import { type Functions, type OfferedFunction, releaseFunction } from './elements/claim-function.js';
 import { amendOnward, closeOnward, connectOnward, type NextHops } from './elements/connect-onward.js';
 import { deliverKernel } from './elements/deliver-kernel.js';
 import { deliverNoop } from './elements/deliver-noop.js';
@@ -88,7 +89,6 @@ export interface TakeOverReport {
 /** Puts the forwarder together: this list of elements is what happens to a Request, from top to bottom. */
 export function createForwarder(parts: ForwarderParts): Forwarder {
   const { clock, log, functions, issuer, nextHops, signal } = parts;
-  const strays = new Strays({ pci: parts.pci, functions, clock, log, recordsComplete: parts.recordsComplete });
   const world: World = {
     pci: parts.pci,
     namespaces: parts.namespaces,
@@ -96,6 +96,7 @@ export function createForwarder(parts: ForwarderParts): Forwarder {
     held: new HeldNamespaces(),
     resetVfs: parts.resetVfs,
   };
+  const strays = new Strays({ ...parts, clean: cleaning(world) });
   const attempt = undoAttempt(
     {
       ...kernelInverses(world),
@@ -138,7 +139,7 @@ export function createForwarder(parts: ForwarderParts): Forwarder {
     strays: () => strays.report(),
     async takeOver(abort) {
       const taken = await takeOver({ book, records, connections, functions, inspect, world, quarantine, log }, abort);
-      await strays.survey(abort);
+      await strays.takeOver(abort);
       return { connections: taken, quarantined: quarantine.report(), strays: strays.report() };
     },
     audit: (intervalMs) => auditForEver({ connections, inspect, strays, clock, log, signal }, intervalMs),
@@ -155,6 +156,10 @@ export function createForwarder(parts: ForwarderParts): Forwarder {
       await connections.close({ connection, preferences: [], ...asked });
     },
   };
+}
+
+function cleaning(world: World) {
+  return (vf: OfferedFunction, signal: AbortSignal) => cleanStray(world, { ...vf, driver: vf.kernelDriver }, signal);
 }
 
 /** What a Close to the next hop carries: the remembered connection with the tokens of this moment. */

@@ -24,9 +24,8 @@ export interface RecordedClaim extends Assignment {
 }
 
 /** A VF as those see it who look after all of them. */
-export interface OfferedFunction {
-  readonly function: PciAddress;
-  readonly kernelDriver: string;
+export interface OfferedFunction
+  extends Pick<Assignment, 'function' | 'physicalFunction' | 'vfIndex' | 'kernelDriver'> {
   /** True when it can be given out. */
   readonly free: boolean;
   /** How often it was given out: whoever looks twice sees whether somebody had it between. */
@@ -101,12 +100,22 @@ export async function claimStray(
   }
 }
 
-/** From now on the claim is like any other: undoing it is the last step of the VF's way home. */
-export function settleStray({ held: { ledger } }: Call): PciAddress {
+/**
+ * Runs work during which the VF comes into the connection's hands: if it succeeds the claim is like any other, and
+ * undoing it the last step of the VF's way home. The process may end anywhere in between, its successor looks where the
+ * VF is.
+ */
+export async function settleStray<T>({ held: { ledger } }: Call, work: () => Promise<T>): Promise<T> {
   const entry = ledger.find('function-claimed');
-  if (entry?.function === undefined) throw new ForwarderError('unknown', 'the connection has claimed no VF');
+  if (entry === undefined) throw new ForwarderError('unknown', 'the connection has claimed no VF');
   ledger.amend(entry.id, { stray: null });
-  return entry.function;
+  try {
+    return await work();
+  } catch (error) {
+    const isHeld = ledger.entries().some(({ kind }) => kind === 'netdev-adopted');
+    if (!isHeld) ledger.amend(entry.id, { stray: entry.args['stray'] ?? null });
+    throw error;
+  }
 }
 
 /** What a claim's entry says; undefined for entries of another kind. */

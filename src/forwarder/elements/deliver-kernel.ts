@@ -62,7 +62,7 @@ export function deliverKernel(parts: KernelParts): Delivery {
       const answer = await next(call);
       const plan = netdevPlan(request, assignment, answer);
       if (unrecorded) {
-        call.held.memory.set(deliveredKey, { plan, netdev: await adoptUnrecorded(world, request, call) });
+        call.held.memory.set(deliveredKey, { plan, netdev: await adoptUnrecorded(parts, plan, call) });
       }
       await bringTo(world, plan, call);
       const parameters = { ...mechanism.parameters, pciAddress: assignment.function };

@@ -1,13 +1,19 @@
 import { chooseNetdev } from '../../mechanism/kernel/choose-netdev.js';
 import type { Clock } from '../../ports/clock.js';
-import { ForwarderError } from '../../ports/error.js';
+import { toForwarderError } from '../../ports/error.js';
+import type { Journal } from '../../ports/journal.js';
 import type { Log } from '../../ports/log.js';
 import type { PciAddress } from '../../ports/pci-address.js';
 import type { FunctionFacts, PciBus } from '../../ports/pci-bus.js';
 import type { Functions, OfferedFunction } from '../elements/claim-function.js';
 
+const prefix = 'stray/';
+
 /** Between two looks at a VF that seems to be away. */
 const secondLookMs = 500;
+
+/** How long it may take to make a VF clean. */
+const cleanMs = 30_000;
 
 /** How many VFs are looked at a time. */
 const batch = 32;
@@ -15,6 +21,9 @@ const batch = 32;
 interface Parts {
   readonly pci: PciBus;
   readonly functions: Functions;
+  readonly journal: Journal;
+  /** Makes a VF that has come home fit for the next client. */
+  readonly clean: (vf: OfferedFunction, signal: AbortSignal) => Promise<void>;
   readonly clock: Clock;
   readonly log: Log;
   /**
@@ -31,9 +40,9 @@ export interface Stray {
 }
 
 /**
- * VFs that nobody has on record and that cannot be proven free: away in a namespace, taken by somebody else, gone from
- * the node. Nobody gets such a VF. It is taken up again when a look shows it at home, or when the client that has it
- * names it and shows the namespace that it is in.
+ * VFs that no connection has and that cannot be proven free: away in a namespace, taken by somebody else, gone from the
+ * node. Nobody gets such a VF. It is taken up again, cleaned, when a look shows it at home, or when the client that has
+ * it shows the namespace that it is in.
  */
 export class Strays {
   readonly #parts: Parts;
@@ -41,6 +50,22 @@ export class Strays {
 
   constructor(parts: Parts) {
     this.#parts = parts;
+  }
+
+  /**
+   * The first look, when all connections of a former process have been taken over. Its strays may have come home since,
+   * and nobody has cleaned them: they are taken over first.
+   */
+  async takeOver(signal: AbortSignal): Promise<void> {
+    const { functions, journal } = this.#parts;
+    const free = new Set(functions.all().flatMap((it) => (it.free ? it.function : [])));
+    for (const [key, { reason }] of journal.records()) {
+      if (!key.startsWith(prefix)) continue;
+      const address = key.slice(prefix.length) as PciAddress;
+      if (free.has(address)) this.add({ function: address, reason: String(reason) });
+      else if (!this.has(address)) this.forget(address);
+    }
+    await this.survey(signal);
   }
 
   has(address: PciAddress): boolean {
@@ -55,6 +80,7 @@ export class Strays {
   add({ function: address, reason }: Stray): void {
     if (this.#reasons.get(address) === reason) return;
     this.#reasons.set(address, reason);
+    this.#parts.journal.note([{ key: prefix + address, value: { reason } }]);
     this.#parts.functions.entered(address, reason);
     this.#parts.log.warn('VF cannot be given out: no connection has it, and yet it is not free', {
       function: address,
@@ -62,9 +88,14 @@ export class Strays {
     });
   }
 
-  /** The VF has found its connection: whoever calls this claims it at once. */
-  remove(address: PciAddress): void {
+  /** The VF may have found its connection: whoever calls this claims it at once. On record it stays a stray. */
+  release(address: PciAddress): void {
     if (this.#reasons.delete(address)) this.#parts.functions.recovered(address);
+  }
+
+  /** The VF is clean, or the way there is on its connection's record. */
+  forget(address: PciAddress): void {
+    this.#parts.journal.note([{ key: prefix + address }]);
   }
 
   /**
@@ -74,7 +105,8 @@ export class Strays {
   async survey(signal: AbortSignal): Promise<void> {
     const { functions, clock } = this.#parts;
     const suspects = await this.#notFree(functions.all().filter(({ function: it, free }) => free || this.has(it)));
-    for (const address of this.#reasons.keys()) if (!suspects.has(address)) this.#takeUp(address);
+    const back = functions.all().filter(({ function: it }) => this.has(it) && !suspects.has(it));
+    await Promise.all(back.map((vf) => this.#takeUp(vf, signal)));
     const unknown = new Map([...suspects].filter(([address]) => !this.has(address)));
     if (unknown.size === 0) return;
     await clock.sleep(secondLookMs, signal);
@@ -86,8 +118,19 @@ export class Strays {
     if (this.#parts.functions.all().some((it) => it.function === stray.function && it.free)) this.add(stray);
   }
 
-  #takeUp(address: PciAddress): void {
-    this.remove(address);
+  /** It is nobody's while it is cleaned; one that cannot be cleaned stays so. */
+  async #takeUp(vf: OfferedFunction, signal: AbortSignal): Promise<void> {
+    const { function: address } = vf;
+    try {
+      using deadline = this.#parts.clock.deadline(`cleaning ${address}`, cleanMs, signal);
+      await this.#parts.clean(vf, deadline.signal);
+    } catch (thrown) {
+      this.add({ function: address, reason: `it is at home, but not clean: ${toForwarderError(thrown).message}` });
+      return;
+    }
+    if (!this.has(address)) return;
+    this.release(address);
+    this.forget(address);
     this.#parts.log.info('VF is free again: it is at home', { function: address });
   }
 
@@ -110,8 +153,7 @@ export class Strays {
     try {
       return this.#objection(vf, await this.#parts.pci.facts(vf.function));
     } catch (error) {
-      if (error instanceof ForwarderError && error.kind === 'not-found') return error.message;
-      throw error;
+      return toForwarderError(error).message; // what cannot be looked at cannot be proven free
     }
   }
 

@@ -65,6 +65,12 @@ async function ownRules(
   return rules.filter((rule) => tables.has(rule.table) || recorded.has(objectKey(rule)));
 }
 
+/** Puts rules on record that lead to a table of a netdev which somebody else has configured: they go when it goes. */
+export async function adoptRules(target: NetdevTarget, work: Work): Promise<void> {
+  const rules = await ownRules(target, await ipOnNetdev(target, work.signal), work);
+  if (rules.length > 0) await work.ledger.perform(step('ip-added', rules, false, target), async () => undefined);
+}
+
 /**
  * Takes away what is in the way, then adds before it removes the rest, so that what stays in use is never without a
  * route; each part is recorded first.

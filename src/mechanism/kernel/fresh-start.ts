@@ -19,9 +19,10 @@ export interface UnusedFunction {
   readonly parented: boolean;
 }
 
-interface UseArgs extends JsonObject {
+interface UseArgs {
   readonly driver: string;
-  readonly name: string;
+  /** Absent where it is not known: then the netdev keeps the one that it is made with. */
+  readonly name?: string;
   readonly reset: boolean;
 }
 
@@ -38,7 +39,7 @@ interface UseArgs extends JsonObject {
  */
 export async function recordUse(world: World, it: UnusedFunction, { ledger }: Work): Promise<boolean> {
   if (!world.resetVfs || !(it.resettable || it.parented)) return false;
-  const args: UseArgs = { driver: it.driver, name: it.name, reset: it.resettable };
+  const args: UseArgs & JsonObject = { driver: it.driver, name: it.name, reset: it.resettable };
   await ledger.perform({ kind: 'function-used', args, function: it.function }, async () => undefined);
   return true;
 }
@@ -49,10 +50,10 @@ export async function recordUse(world: World, it: UnusedFunction, { ledger }: Wo
  */
 export async function startAfresh(world: World, entry: Entry, signal: AbortSignal): Promise<void> {
   const address = functionOf(entry);
-  const { driver, name, reset } = entry.args as UseArgs;
+  const { driver, name, reset } = entry.args as unknown as UseArgs;
   await world.pci.unbind(address, signal);
   if (reset && world.resetVfs) await world.pci.reset(address, signal);
   await world.pci.bind(address, driver, signal);
   const link = await awaitAtHome(world, address, signal);
-  if (link.name !== name) await giveTravelName(world, { function: address, link }, signal);
+  if (name !== undefined && link.name !== name) await giveTravelName(world, { function: address, link }, signal);
 }

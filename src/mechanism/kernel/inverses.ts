@@ -23,6 +23,7 @@ export function kernelInverses(world: World): Inverses {
     'function-used': (entry, signal) => startAfresh(world, entry, signal),
     'vf-settings': (entry, signal) => restoreVfSettings(world, entry, signal),
     'netdev-moved': (entry, signal) => bringHome(world, entry, signal),
+    'netdev-adopted': (entry, signal) => bringAdoptedHome(world, entry, signal),
     'ip-added': onIpObjects(world, (namespace, objects, signal) =>
       namespace.addressing.remove([...objects].reverse(), signal),
     ),
@@ -49,6 +50,19 @@ async function bringHome(world: World, entry: Entry, signal: AbortSignal): Promi
   const link = await findNetdev(away.links, netdev, signal);
   if (link === undefined) return;
   await moveHome({ away, link }, { home: world.namespaces.home, name: travelName(netdev.function) }, signal);
+}
+
+/** The whole way home of a netdev of which nobody knows how it came to be where it is. */
+async function bringAdoptedHome(world: World, entry: Entry, signal: AbortSignal): Promise<void> {
+  await bringHome(world, entry, signal);
+  await cleanAtHome(world, entry, signal);
+}
+
+/** The rest of that way: for a VF whose past is not known. */
+export async function cleanAtHome(world: World, entry: Entry, signal: AbortSignal): Promise<void> {
+  await restoreVfSettings(world, entry, signal);
+  if (entry.args['startsAfresh'] === true) await startAfresh(world, entry, signal);
+  else await restoreIdentity(world, entry, signal);
 }
 
 /** The netdev as it was: names, MAC, MTU, down. Its MAC comes last of all, when the PF no longer forbids it. */
