@@ -31,7 +31,7 @@ export interface Outcome {
 
 /** How many calls the work of a scenario makes. */
 export async function countCalls(setting: Setting, scenario: Scenario): Promise<number> {
-  const subject = await Subject.create(setting);
+  const subject = await Subject.create(setting, scenario.forgets);
   await scenario.prepare(subject);
   const { faults } = subject.world.node;
   faults.restart();
@@ -41,7 +41,7 @@ export async function countCalls(setting: Setting, scenario: Scenario): Promise<
 
 /** One life: the scenario is cut, perhaps its successors as well, and then the client does what it does. */
 export async function runPlan(plan: Plan): Promise<Outcome> {
-  const subject = await Subject.create(plan.setting);
+  const subject = await Subject.create(plan.setting, plan.scenario.forgets);
   const run = new Run(subject, plan);
   try {
     await run.live();

@@ -9,6 +9,8 @@ export interface Scenario {
   readonly act: (subject: Subject) => Promise<void>;
   /** True when a client that asks again asks for what it has. */
   readonly keepsPlan: boolean;
+  /** True when nobody can know any more how the VF was, and what the endpoint was asked. */
+  readonly forgets?: true;
   /** Settings in which it means nothing. */
   readonly omit?: RegExp;
 }
@@ -99,7 +101,8 @@ export const scenarios: readonly Scenario[] = [
     },
     act: (subject) => subject.heal(),
     keepsPlan: false,
-    omit: /do not tell|another client/,
+    forgets: true,
+    omit: /do not tell|another client|wrong driver|nothing is reset/,
   },
 ];
 

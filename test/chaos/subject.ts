@@ -20,19 +20,20 @@ export class Subject {
   readonly soundness: Soundness;
   /** The client's last answer: all that it knows. */
   answer: Connection | undefined;
+  readonly #like: (text: string) => string;
   #untouched = '';
   #ended = false;
   #delivered: string | undefined;
   #bystander: { readonly wish: Wish; readonly path: string; answer: Connection; readonly section: string } | undefined;
 
-  static async create(setting: Setting): Promise<Subject> {
+  static async create(setting: Setting, forgets = false): Promise<Subject> {
     let look = (_when: string): void => undefined;
     const world = await SimulatedForwarder.create({ ...setting.node, turn: async (name) => look(name) });
     addClient(world);
     const [token, another] = world.allocate(2);
     if (token === undefined || another === undefined) throw new Error('the simulated node has no tokens');
     await world.node.settled();
-    const subject = new Subject(setting, world, { token });
+    const subject = new Subject({ setting, world, wish: { token }, forgets });
     look = (when) => subject.soundness.look(when);
     world.endpoint.contextOf = ({ path }) =>
       path?.pathSegments[1]?.id === 'bystander'
@@ -45,11 +46,12 @@ export class Subject {
     return subject;
   }
 
-  private constructor(setting: Setting, world: SimulatedForwarder, wish: Wish) {
-    this.setting = setting;
-    this.world = world;
-    this.wish = wish;
-    this.soundness = new Soundness(world);
+  private constructor(parts: { setting: Setting; world: SimulatedForwarder; wish: Wish; forgets: boolean }) {
+    this.setting = parts.setting;
+    this.world = parts.world;
+    this.wish = parts.wish;
+    this.#like = parts.forgets ? withoutNames : (text) => text;
+    this.soundness = new Soundness(parts.world, this.#like);
   }
 
   async connect(): Promise<void> {
@@ -94,7 +96,7 @@ export class Subject {
 
   /** @throws ProcessEnded */
   async restart(options: StartOptions = {}): Promise<TakeOverReport> {
-    const report = await this.world.restart({ ...this.setting.successor, ...options });
+    const report = await this.world.restart({ auditMs, ...this.setting.successor, ...options });
     this.world.kubeletAnswers();
     this.soundness.lookAtRest('after the start');
     return report;
@@ -138,8 +140,8 @@ export class Subject {
 
   /** What differs from how it was before the client came; undefined when nothing does. */
   remains(): string | undefined {
-    const now = withoutClient(this.world.state());
-    const before = withoutClient(this.#untouched);
+    const now = this.#like(withoutClient(this.world.state()));
+    const before = this.#like(withoutClient(this.#untouched));
     return now === before ? undefined : `${now}\nis not\n${before}`;
   }
 
@@ -150,6 +152,9 @@ export class Subject {
     this.#bystander = { wish, path, answer, section: ownSection(this.world, path) };
   }
 }
+
+/** How often successors look at the node. */
+const auditMs = 300_000;
 
 /** Whether an attempt was cut short by the end of its process; its other failures are the caller's to know. */
 export async function wasCut(attempt: Promise<unknown>): Promise<boolean> {
@@ -172,4 +177,14 @@ function ownSection(world: SimulatedForwarder, path: string): string {
 /** The client and its namespace may be gone; its netdevs may not. */
 function withoutClient(state: string): string {
   return state.replace(`namespace ${clientPath}\n`, '');
+}
+
+/**
+ * What nobody can know any more: how a VF's netdev was called and which MAC it had, what its namespace
+ * and the endpoint were before. */
+function withoutNames(state: string): string {
+  return state
+    .replace(/^ {2}(?:eth\d|vf\d+) of (0000:01:10\.\d) [0-9a-f:]+/gm, '  the netdev of $1')
+    .replace(/^ {2}(?:ipv4\/ping_group_range|rule) .*\n/gm, '')
+    .replace(/^at the endpoint: .*$/m, '');
 }

@@ -34,6 +34,8 @@ export interface StartOptions {
   readonly kubeletAway?: boolean;
   /** What the journal says of itself; true unless given. */
   readonly recordsComplete?: boolean;
+  /** How often it looks at the node, ms; not at all unless given. */
+  readonly auditMs?: number;
 }
 
 /** Thrown in place of an outcome that nobody learnt, because the process that worked for it has ended. */
@@ -63,7 +65,9 @@ export class SimulatedProcess {
       if (options.kubeletAway !== true) pool.restore(surroundings.pods);
       pool.restore(rememberedTokens(node.journal));
       const it = new SimulatedProcess(pool, surroundings, options);
-      return [it, await it.forwarder.takeOver(it.stopping.signal)];
+      const report = await it.forwarder.takeOver(it.stopping.signal);
+      if (options.auditMs !== undefined) void it.forwarder.audit(options.auditMs);
+      return [it, report];
     };
     return surroundings.clock.advanceUntil(unlessEnded(starting(), ended));
   }
