@@ -1,0 +1,25 @@
+import { cellsOf, chaosSeed, cutEverywhere, cutSomewhere } from './plans.js';
+import { base, settings } from './settings.js';
+import { Tally } from './tally.js';
+
+/** The same points in every run, unless a seed is given. */
+const seed = chaosSeed(4);
+
+describe('the end of the process at any instant (short; all of it: test/chaos/crash-points.chaos.ts)', function () {
+  this.timeout(60_000);
+  const tally = new Tally();
+
+  for (const cell of cellsOf([base])) {
+    it(`R1, R2, R5: ${cell.scenario.title} cut at every call: nothing is lost, nothing in place is touched`, async () => {
+      await cutEverywhere(cell, { aftermaths: 1, second: 0 }, tally);
+    });
+  }
+
+  it('anything cut anywhere on any node, and its successor too: nothing is lost', async () => {
+    await cutSomewhere(cellsOf(settings), { count: 60, seed }, tally);
+  });
+
+  after(() => {
+    console.log(tally.lines(seed).at(-1));
+  });
+});
