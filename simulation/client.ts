@@ -25,6 +25,8 @@ export interface ClientOptions {
   readonly source: CertificateSource;
   /** Where the forwarder is reached at this moment. */
   readonly forwarder: () => string;
+  /** A fresh one unless told. */
+  readonly namespace?: NamespaceFile;
   /** Told when this client's hold on its namespace ends. */
   readonly onEnd?: (namespace: NamespaceFile) => void;
 }
@@ -66,7 +68,7 @@ export class SimulatedClient implements Disposable {
   constructor(options: ClientOptions) {
     this.#options = options;
     this.id = `${options.name}-0`;
-    this.namespace = freshNamespace();
+    this.namespace = options.namespace ?? freshNamespace();
   }
 
   /** The connection as the forwarder last answered it. */

@@ -12,6 +12,8 @@ export interface NodeOptions {
   /** Settings of the daemon in the place of the usual ones. */
   readonly env?: Readonly<Record<string, string>>;
   readonly program?: 'compiled' | 'source';
+  /** The daemon's environment names another kubelet than the node's own, which nobody then waits for. */
+  readonly otherKubelet?: true;
 }
 
 /** Of the node's identities, and its VFs' service domain unless told. */

@@ -97,12 +97,13 @@ export class SimulatedNode implements AsyncDisposable {
     return daemon;
   }
 
-  /** {@link launchDaemon}; resolves when it is registered with kubelet and the registry. */
+  /** {@link launchDaemon}; resolves when it is registered with the registry and this kubelet. */
   async startDaemon(signal: AbortSignal): Promise<DaemonProcess> {
     const { registry, kubelet } = this.#parts;
     const daemon = this.launchDaemon();
     await daemon.logged('phase: registered', signal);
     await registry.until(() => registry.names.includes(this.daemonName), signal);
+    if (this.#options.otherKubelet === true) return daemon;
     await kubelet.until(() => this.resources.every((name) => (kubelet.resource(name)?.allocatable ?? 0) > 0), signal);
     return daemon;
   }

@@ -9,6 +9,7 @@ import { ensureDebianPackages } from './ensure-debian-packages.mjs';
 import { ensureDependencies } from './ensure-dependencies.mjs';
 import { ensureNode } from './ensure-node.mjs';
 import { ensureNode24 } from './ensure-node-24.mjs';
+import { testKubelet } from './kubelet/test-kubelet.mjs';
 import { lanes } from './lanes.mjs';
 import { runMocha } from './mocha.mjs';
 import { runLanes } from './run-lanes.mjs';
@@ -42,6 +43,8 @@ const commands = {
   'test:vm': () => testInMachine(root),
 
   'test:interop': () => testInterop(root),
+
+  'test:kubelet': () => testKubelet(root),
 
   'test:mesh': () => testMesh(root),
 

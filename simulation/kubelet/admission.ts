@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { AdmittedPod, Checkpoint, Grant, PodWish } from './checkpoint.js';
 import type { DeviceManager, KnownResource } from './device-manager.js';
 
@@ -11,8 +12,9 @@ export async function admit(wish: PodWish, devices: DeviceManager, checkpoint: C
     const known = devices.find(resource);
     if (known !== undefined) grants.set(resource, await allocate({ resource, count, known, checkpoint }));
   }
-  const pod = { wish, grants };
+  const pod = { uid: randomUUID(), wish, grants };
   checkpoint.add(pod);
+  checkpoint.write();
   return pod;
 }
 

@@ -4,6 +4,8 @@ import type { status } from '@grpc/grpc-js';
 export interface KubeletFaults {
   /** So many List answers are empty although pods are running (seen for 0.1 s after a restart). */
   emptyLists: number;
+  /** Pods that List leaves out although they run: after a restart without the API server kubelet knows only some. */
+  unlistedPods: readonly string[];
   /** Every List fails with this. */
   listError: { code: status; details: string } | undefined;
   /** Every Get fails with this. */
@@ -20,6 +22,7 @@ export interface KubeletFaults {
 export function noFaults(): KubeletFaults {
   return {
     emptyLists: 0,
+    unlistedPods: [],
     listError: undefined,
     getError: undefined,
     listHangs: false,

@@ -69,7 +69,7 @@ function answerList(
   }
   const empty = faults.emptyLists > 0;
   if (empty) faults.emptyLists -= 1;
-  callback(null, podList(empty ? [] : pods()));
+  callback(null, podList(empty ? [] : pods().filter(({ wish }) => !faults.unlistedPods.includes(wish.name))));
 }
 
 function allocatable(devices: DeviceManager) {

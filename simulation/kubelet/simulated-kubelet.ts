@@ -41,13 +41,14 @@ export class SimulatedKubelet implements AsyncDisposable {
   /** The API version of every List that arrived, oldest first. */
   readonly lists: ('v1' | 'v1alpha1')[] = [];
   readonly #options: SimulatedKubeletOptions;
-  readonly #checkpoint = new Checkpoint();
+  readonly #checkpoint: Checkpoint;
   readonly #waiting = new Set<() => void>();
-  #devices = new DeviceManager(() => this.#changed());
+  #devices = new DeviceManager(() => this.#devicesChanged());
   #servers: UnixServer[] = [];
 
   constructor(options: SimulatedKubeletOptions) {
     this.#options = options;
+    this.#checkpoint = new Checkpoint(options.devicePluginPath);
   }
 
   /** Comes up as kubelet does: removes every socket from the plugin folder, then serves. */
@@ -62,7 +63,7 @@ export class SimulatedKubelet implements AsyncDisposable {
       this.lists.push(version);
       this.#changed();
     };
-    this.#devices = new DeviceManager(() => this.#changed());
+    this.#devices = new DeviceManager(() => this.#devicesChanged());
     const parts = { faults, onList, devices: this.#devices, pods: () => this.#checkpoint.pods };
     this.#servers = [
       await UnixServer.listen(join(podResourcesPath, 'kubelet.sock'), (server) =>
@@ -164,6 +165,12 @@ export class SimulatedKubelet implements AsyncDisposable {
       endpoint.close();
       throw thrown;
     }
+    this.#changed();
+  }
+
+  /** Every list of a plugin is worth a checkpoint to kubelet. */
+  #devicesChanged(): void {
+    if (this.#servers.length > 0) this.#checkpoint.write();
     this.#changed();
   }
 

@@ -1,3 +1,5 @@
+import type { CheckpointAccount } from './checkpoint-account.js';
+
 /** Good answers in a row without an id before it counts as given back. */
 const ANSWERS = 2;
 
@@ -16,6 +18,8 @@ export interface Observation {
   /** Ids that pods hold, without those given out after the question was asked: the answer says nothing about them. */
   readonly held: ReadonlySet<string>;
   readonly listed: { has(id: string): boolean };
+  /** What kubelet's checkpoint says, for ids about which the answer alone does not tell. */
+  readonly checkpoint: CheckpointAccount;
   /** Monotonic milliseconds. */
   readonly now: number;
 }
@@ -23,8 +27,9 @@ export interface Observation {
 /**
  * Judges which held ids kubelet has taken back. There is no call for that: an id is given back when two good
  * answers in a row miss it. A kubelet that has just started lists its pods late (an empty answer was seen while pods
- * were running), and a pod that has just got its token is not listed yet: an id that this kubelet never listed must be
- * missing for a minute as well.
+ * were running, and without an API server it knows only some of them), and a pod that has just got its token is not
+ * listed yet: an id that this kubelet never listed must be missing in its checkpoint as well or, where that cannot be
+ * read, for a minute.
  */
 export class Absences {
   readonly #listed = new Set<string>();
@@ -43,13 +48,19 @@ export class Absences {
     return back;
   }
 
+  /** Whether some of these ids are missing and were never listed by this kubelet: its checkpoint has to tell. */
+  doubts({ kubelet, held, listed }: Pick<Observation, 'kubelet' | 'held' | 'listed'>): boolean {
+    const known = kubelet === this.#kubelet ? this.#listed : new Set<string>();
+    return [...held].some((id) => !listed.has(id) && !known.has(id));
+  }
+
   /** The id has been given to a container again: whatever was seen before is about the one before. */
   forget(id: string): void {
     this.#listed.delete(id);
     this.#absent.delete(id);
   }
 
-  #isBack(id: string, { listed, now }: Observation): boolean {
+  #isBack(id: string, { listed, now, checkpoint }: Observation): boolean {
     if (listed.has(id)) {
       this.#listed.add(id);
       this.#absent.delete(id);
@@ -58,7 +69,10 @@ export class Absences {
     const absence = this.#absent.get(id) ?? { since: now, answers: 0 };
     absence.answers += 1;
     this.#absent.set(id, absence);
-    return absence.answers >= ANSWERS && (this.#listed.has(id) || now - absence.since >= FIRST_LISTING_MS);
+    if (absence.answers < ANSWERS) return false;
+    if (this.#listed.has(id)) return true;
+    if (checkpoint === 'stale') return false;
+    return checkpoint === 'unreadable' ? now - absence.since >= FIRST_LISTING_MS : !checkpoint.has(id);
   }
 
   #startOver(kubelet: string): void {

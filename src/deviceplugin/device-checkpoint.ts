@@ -99,7 +99,7 @@ function parseEntry(entry: unknown): CheckpointEntry {
 /** By NUMA node, or as one list (kubelet before 1.20). */
 function parseDevices(devices: unknown): readonly string[] {
   if (devices === null) return [];
-  const lists = Array.isArray(devices) ? [devices] : typeof devices === 'object' ? Object.values(devices ?? {}) : [];
+  const lists = Array.isArray(devices) ? [devices] : typeof devices === 'object' ? Object.values(devices) : [];
   const ids: unknown[] = lists.flat();
   if (typeof devices === 'object' && ids.every((id) => typeof id === 'string')) return ids;
   throw new ForwarderError('invalid', 'DeviceIDs are not lists of ids');

@@ -1,7 +1,9 @@
 import { join } from 'node:path';
 import type { Clock } from '../ports/clock.js';
 import type { Log } from '../ports/log.js';
+import { CheckpointReader } from './checkpoint-account.js';
 import { watchCountedTokens } from './counted-tokens.js';
+import { DeviceCheckpointFile } from './device-checkpoint.js';
 import { GuardedOffer } from './guarded-offer.js';
 import { isSupposed, OwnerLookup, type SupposedOwner } from './owner-lookup.js';
 import { PluginFolder } from './plugin-folder.js';
@@ -78,7 +80,10 @@ export class DevicePlugin implements AsyncDisposable {
       signal: this.#stopping.signal,
     });
     const log = this.#log;
-    this.#reconciler = new TokenReconciler({ offer: this.#offer, podResources, clock, log, pollInterval });
+    const file = new DeviceCheckpointFile(join(parts.devicePluginPath, 'kubelet_internal_checkpoint'));
+    const prompt = () => [...this.#servers.values()].find(({ state }) => state.kind === 'registered')?.repeat();
+    const checkpoint = new CheckpointReader({ file, prompt, log });
+    this.#reconciler = new TokenReconciler({ offer: this.#offer, podResources, checkpoint, clock, log, pollInterval });
     this.#polling = this.#reconciler.run(this.#stopping.signal);
   }
 

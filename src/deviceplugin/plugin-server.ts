@@ -94,6 +94,11 @@ export class PluginServer implements AsyncDisposable {
     else if (this.#state.kind === 'displaced') this.#undisputed(kubelet, tenure, healthy.size);
   }
 
+  /** Tells kubelet the list once more, if it listens. */
+  repeat(): void {
+    this.#registration?.service.repeat();
+  }
+
   /** Ends the stream, closes the server and removes its socket; no Register follows. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopping.abort();

@@ -62,6 +62,11 @@ export class PluginService implements Disposable {
     this.#hushed = hushed;
   }
 
+  /** Tells all once more, although nothing is new, unless nothing may be said. */
+  repeat(): void {
+    for (const stream of this.#streams) stream.repeat();
+  }
+
   [Symbol.dispose](): void {
     this.#changes[Symbol.dispose]();
     for (const stream of this.#streams) stream.end();
@@ -80,7 +85,7 @@ export class PluginService implements Disposable {
 
   #speakAgain(): void {
     this.#hushed = false;
-    for (const stream of this.#streams) stream.repeat();
+    this.repeat();
   }
 
   #listAndWatch(call: ServerWritableStream<Empty, ListAndWatchResponse>): void {

@@ -3,8 +3,11 @@ import { ForwarderError } from '../ports/error.js';
 import type { PluginFolder } from './plugin-folder.js';
 import { type FileIdentity, fileIdentity } from './socket-file.js';
 
-/** How long a registered plugin waits for kubelet to open ListAndWatch. */
-const STREAM_WAIT_MS = 10_000;
+/**
+ * How long a registered plugin waits for kubelet to open ListAndWatch. It does so right after its answer, unless it took
+ * the end of a former plugin's stream for the end of this one.
+ */
+const STREAM_WAIT_MS = 3_000;
 
 /** What one tenure stands on, besides the socket file. */
 export interface TenureParts {

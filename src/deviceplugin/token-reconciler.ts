@@ -2,6 +2,7 @@ import type { Clock } from '../ports/clock.js';
 import { type ForwarderError, toForwarderError } from '../ports/error.js';
 import type { Log } from '../ports/log.js';
 import { Absences } from './absences.js';
+import type { CheckpointAccount, CheckpointReader } from './checkpoint-account.js';
 import type { GuardedOffer } from './guarded-offer.js';
 import type { PodResources, PodResourcesAnswer, TokenOwner } from './pod-resources.js';
 import type { FileIdentity } from './socket-file.js';
@@ -17,6 +18,7 @@ const EMPTY_ANSWER_RETRY_MS = 250;
 export interface TokenReconcilerParts {
   readonly offer: GuardedOffer;
   readonly podResources: Pick<PodResources, 'list'>;
+  readonly checkpoint: Pick<CheckpointReader, 'account' | 'rest'>;
   readonly clock: Clock;
   readonly log: Log;
   /** Milliseconds from one question to the next. */
@@ -73,7 +75,7 @@ export class TokenReconciler {
     if (this.#counts(answer)) {
       this.#owners = answer.owners;
       this.#takeOver(answer.owners);
-      this.#giveBack(this.#observe(answer));
+      this.#giveBack(await this.#observe(answer));
       offer.open();
     }
     this.#answered.abort();
@@ -112,14 +114,27 @@ export class TokenReconciler {
     if (listed.size > 0) this.#report(this.#parts.offer.restore(listed));
   }
 
-  #observe({ kubelet, owners: listed }: PodResourcesAnswer): string[] {
-    const { offer, clock } = this.#parts;
+  async #observe({ kubelet, owners: listed }: PodResourcesAnswer): Promise<string[]> {
+    const { clock } = this.#parts;
+    const checkpoint = await this.#account({ kubelet, listed });
+    return this.#absences.observe({ kubelet, held: this.#settled(), listed, checkpoint, now: clock.now() });
+  }
+
+  async #account(seen: { kubelet: string; listed: ReadonlyMap<string, TokenOwner> }): Promise<CheckpointAccount> {
+    const { checkpoint } = this.#parts;
+    if (this.#absences.doubts({ ...seen, held: this.#held() })) return checkpoint.account();
+    checkpoint.rest();
+    return 'stale';
+  }
+
+  /** Ids that pods hold, without those given out since the question: no answer to it knows of them. */
+  #settled(): Set<string> {
     const held = this.#held();
-    for (const id of offer.takeRenewed()) {
+    for (const id of this.#parts.offer.takeRenewed()) {
       held.delete(id);
       this.#absences.forget(id);
     }
-    return this.#absences.observe({ kubelet, held, listed, now: clock.now() });
+    return held;
   }
 
   /** What cannot be taken over comes again with every answer; it is said once. */

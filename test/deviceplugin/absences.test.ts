@@ -1,11 +1,18 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { Absences, FIRST_LISTING_MS } from '../../src/deviceplugin/absences.js';
+import type { CheckpointAccount } from '../../src/deviceplugin/checkpoint-account.js';
 
 /** One answer of kubelet `k` (0 at first): held ids, listed ids, at a time in milliseconds. */
-function answer(absences: Absences, held: string[], listed: string[], more: { now?: number; kubelet?: string } = {}) {
-  const { now = 0, kubelet = 'first' } = more;
-  return absences.observe({ kubelet, now, held: new Set(held), listed: new Set(listed) });
+function answer(absences: Absences, held: string[], listed: string[], more: More = {}) {
+  const { now = 0, kubelet = 'first', checkpoint = 'unreadable' } = more;
+  return absences.observe({ kubelet, now, held: new Set(held), listed: new Set(listed), checkpoint });
+}
+
+interface More {
+  readonly now?: number;
+  readonly kubelet?: string;
+  readonly checkpoint?: CheckpointAccount;
 }
 
 describe('judging which tokens kubelet has taken back', () => {
@@ -35,6 +42,30 @@ describe('judging which tokens kubelet has taken back', () => {
     const absences = new Absences();
     for (let n = 0; n < 5; n++) expect(answer(absences, ['a'], [], { now: n * 10_000 })).to.deep.equal([]);
     expect(answer(absences, ['a'], [], { now: FIRST_LISTING_MS })).to.deep.equal(['a']);
+  });
+
+  it('gives back an id that was never listed as soon as kubelet’s checkpoint does not have it either', () => {
+    const absences = new Absences();
+    answer(absences, ['a', 'b'], [], { checkpoint: 'stale' });
+    expect(answer(absences, ['a', 'b'], [], { checkpoint: new Set(['b']) })).to.deep.equal(['a']);
+  });
+
+  it('keeps for as long as need be what kubelet’s checkpoint has, or may have', () => {
+    const absences = new Absences();
+    for (let n = 1; n < 9; n++) {
+      const checkpoint = n % 2 === 0 ? new Set(['a']) : 'stale';
+      expect(answer(absences, ['a'], [], { now: n * FIRST_LISTING_MS, checkpoint })).to.deep.equal([]);
+    }
+  });
+
+  it('needs no checkpoint for an id that this kubelet has listed', () => {
+    const absences = new Absences();
+    const seen = (listed: string[], kubelet = 'first') => ({ kubelet, held: new Set(['a']), listed: new Set(listed) });
+    expect(absences.doubts(seen([]))).to.equal(true);
+    answer(absences, ['a'], ['a']);
+    expect(absences.doubts(seen([]))).to.equal(false);
+    expect(absences.doubts(seen([], 'second'))).to.equal(true);
+    expect(absences.doubts(seen(['a'], 'second'))).to.equal(false);
   });
 
   it('does not believe the empty answers of a kubelet that has just started', () => {

@@ -21,7 +21,9 @@ describe('an answer of kubelet that was on its way', () => {
     const podResources = { list: async () => answer() };
     const clock = new FastClock();
     const log = new RecordedLog();
-    const reconciler = new TokenReconciler({ offer: guarded, podResources, clock, log, pollInterval: 1_000 });
+    const checkpoint = { account: async () => 'unreadable' as const, rest: () => undefined };
+    const parts = { offer: guarded, podResources, checkpoint, clock, log, pollInterval: 1_000 };
+    const reconciler = new TokenReconciler(parts);
     await reconciler.poll(never);
     answer = () => ({ kubelet, pods: 0, owners: new Map() });
     await reconciler.poll(never);

@@ -112,6 +112,34 @@ describe('keeping tokens true to the pods that hold them', () => {
     await rig.until(() => offer.held().length === 0);
   });
 
+  it('frees the token of a pod that went while kubelet was down without waiting long: its checkpoint has not got it', async () => {
+    await started();
+    await addPod('stays');
+    await addPod('goes');
+    await rig.kubelet.stop();
+    rig.kubelet.removePod('ns', 'goes');
+    await rig.kubelet.start();
+    const since = rig.clock.now();
+    await rig.until(() => offer.held().length === 1);
+    expect(rig.clock.now() - since).to.be.below(30_000);
+  });
+
+  it('keeps the tokens of pods that a kubelet without its API server does not list, as its checkpoint has them', async () => {
+    await started();
+    await addPod('static');
+    await addPod('p');
+    await rig.polls(2);
+    const held = offer.held();
+    rig.kubelet.faults.unlistedPods = ['p'];
+    await rig.kubelet.restart('KILL');
+    await rig.clock.sleep(90_000);
+    expect(offer.held()).to.deep.equal(held);
+    rig.kubelet.faults.unlistedPods = [];
+    await rig.polls(2);
+    rig.kubelet.removePod('ns', 'p');
+    await rig.until(() => offer.held().length === 1);
+  });
+
   it('waits for a pod that has its token but is not listed yet', async () => {
     await started();
     rig.kubelet.faults.emptyLists = 10;

@@ -78,14 +78,12 @@ describe('the two steps of a start', () => {
     await rig.allocatable(NAME, 2);
   });
 
-  it('R3: frees a remembered token that kubelet does not list for a minute', async () => {
+  it('R3: frees a remembered token that neither kubelet nor its checkpoint knows', async () => {
     await rig.kubelet.start();
     (await rig.restorePlugin(offer, remembered('gone'))).serve();
     await rig.allocatable(NAME, 2);
     expect(offer.held()).to.deep.equal(['gone']);
-    const since = rig.clock.now();
     await rig.until(() => offer.held().length === 0);
-    expect(rig.clock.now() - since).to.be.at.least(50_000);
   });
 
   it('the first can be left in the middle', async () => {
