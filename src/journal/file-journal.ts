@@ -6,14 +6,16 @@ import type { Contents } from './contents.js';
 import type { Place } from './file-calls.js';
 import type { History } from './history.js';
 import { JournalFile } from './journal-file.js';
+import { keepAside } from './keep-aside.js';
 import type { Found } from './read-journal.js';
 import { writeRefusal } from './refusal.js';
 
 /**
- * The file is written anew, with only what counts, when it has this many changes and four for each record. So that
- * takes at least 500 changes and three for every two records that it writes: its cost for each change is bounded.
+ * The file is written anew, with only what counts, when it has more changes than this and three for each record. Since
+ * the last time there were at least 2000 then, and one for each record that is written: the cost of a change is bounded.
  */
-const slack = 1000;
+const slack = 4000;
+const changesPerRecord = 3;
 
 /**
  * {@link Journal} in a file that is read only at the start: memory has all of it, and whatever becomes of the file, it
@@ -24,11 +26,12 @@ export class FileJournal implements Journal, Disposable {
   readonly #log: Log | undefined;
   readonly #contents: Contents;
   #history: History;
+  /** The other name under which the file is to be kept that is there. */
   #keepAs: string | undefined;
   /** Undefined: a new file must take the place of whatever is there before anything is on record. */
   #file: JournalFile | undefined;
-  /** Noted, and counted among the contents, but not in the file. */
-  #unwritten: JournalChange[] = [];
+  /** Batches that were noted and count among the contents, but are not in the file. */
+  #unwritten: (readonly JournalChange[])[] = [];
   #compactFrom = 0;
   #failing = false;
   #closed = false;
@@ -51,21 +54,17 @@ export class FileJournal implements Journal, Disposable {
   }
 
   write(changes: readonly JournalChange[]): void {
-    const all = [...this.#unwritten, ...changes];
-    const refusal = this.#try(() => this.#save(all, () => this.#contents.with(changes)));
+    const refusal = this.#try(() => this.#save(changes, () => this.#contents.with(changes)));
     if (refusal !== undefined) throw refusal;
-    this.#unwritten = [];
     this.#contents.apply(changes);
     this.#compact();
   }
 
   note(changes: readonly JournalChange[]): void {
     this.#contents.apply(changes);
-    this.#unwritten.push(...changes);
-    if (this.#try(() => this.#save(this.#unwritten, () => this.#contents)) === undefined) {
-      this.#unwritten = [];
-      this.#compact();
-    } else this.#boundUnwritten();
+    if (changes.length > 0) this.#unwritten.push(changes);
+    if (this.#try(() => this.#save([], () => this.#contents)) === undefined) this.#compact();
+    else this.#boundUnwritten();
   }
 
   /** What the history said has been acted on: the next start finds a journal that is intact. */
@@ -84,29 +83,48 @@ export class FileJournal implements Journal, Disposable {
     this.#file?.[Symbol.dispose]();
   }
 
-  /** @param after - the contents with these changes */
+  /**
+   * Writes what was only noted, and then the changes.
+   *
+   * @param after - the contents with these changes
+   */
   #save(changes: readonly JournalChange[], after: () => Contents): void {
     if (this.#closed) throw new Error('it is closed');
     if (this.#file?.isOurs()) {
+      this.#flush(this.#file);
       if (changes.length > 0) this.#file.append(changes);
       return;
     }
-    if (this.#file !== undefined) this.#log?.warn('somebody has changed or removed the journal: it is written anew');
+    if (this.#file !== undefined) this.#log?.warn('the journal is not as it was written, or gone: it is written anew');
     this.#writeAnew(after());
   }
 
+  /** One by one, so that a disk that is still full costs one attempt, however many there are. */
+  #flush(file: JournalFile): void {
+    let done = 0;
+    try {
+      for (const changes of this.#unwritten) {
+        file.append(changes);
+        done += 1;
+      }
+    } finally {
+      this.#unwritten.splice(0, done);
+    }
+  }
+
   #writeAnew(contents: Contents): void {
-    const file = JournalFile.replace(this.#place, { history: this.#history, contents, keepAs: this.#keepAs });
+    if (this.#keepAs !== undefined) keepAside(this.#place, this.#keepAs);
+    this.#keepAs = undefined;
+    const file = JournalFile.replace(this.#place, { history: this.#history, contents });
     this.#file?.[Symbol.dispose]();
     this.#file = file;
-    this.#keepAs = undefined;
     this.#unwritten = [];
     this.#compactFrom = 0;
   }
 
   #compact(): void {
     const { changes } = this.#file ?? { changes: 0 };
-    if (changes <= Math.max(this.#compactFrom, slack + 4 * this.#contents.records.size)) return;
+    if (changes <= Math.max(this.#compactFrom, this.#tooMany())) return;
     try {
       this.#writeAnew(this.#contents);
     } catch (error) {
@@ -117,9 +135,13 @@ export class FileJournal implements Journal, Disposable {
     }
   }
 
+  #tooMany(): number {
+    return slack + changesPerRecord * this.#contents.records.size;
+  }
+
   /** Notes that pile up while nothing can be written count as all of the contents: they are written anew, some day. */
   #boundUnwritten(): void {
-    if (this.#file !== undefined && this.#unwritten.length <= slack + 4 * this.#contents.records.size) return;
+    if (this.#file !== undefined && this.#unwritten.length <= this.#tooMany()) return;
     this.#file?.[Symbol.dispose]();
     this.#file = undefined;
     this.#unwritten = [];

@@ -5,18 +5,18 @@ import type { Contents } from './contents.js';
 import type { Place } from './file-calls.js';
 import { encodeHeader, seedOf } from './header.js';
 import type { History } from './history.js';
-import { keepAside } from './keep-aside.js';
 import { makeFolder } from './make-folder.js';
 import type { Resumable } from './read-journal.js';
 
 const { O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
 
+const batchesPerLook = 16;
+const batchesPerPart = 256;
+
 /** All that a file is written from. */
 export interface Whole {
   readonly history: History;
   readonly contents: Contents;
-  /** The name under which the file in its place is kept. */
-  readonly keepAs: string | undefined;
 }
 
 /**
@@ -30,6 +30,7 @@ export class JournalFile implements Disposable {
   #size: number;
   #batches: number;
   #changes: number;
+  #whole = true;
 
   private constructor(place: Place, fd: number, { size, batches, changes }: Omit<Resumable, 'torn'>) {
     this.#place = place;
@@ -61,11 +62,9 @@ export class JournalFile implements Disposable {
     removeLeftover(place);
     const fd = calls.openSync(fresh, O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
     try {
-      const { bytes, batches } = encodeWhole(place.bootId, whole);
-      writeAll(place, fd, bytes);
-      if (whole.keepAs !== undefined) keepAside(place, whole.keepAs);
+      const written = writeWhole(place, fd, whole);
       calls.renameSync(fresh, file);
-      return new JournalFile(place, fd, { size: bytes.length, batches, changes: batches });
+      return new JournalFile(place, fd, written);
     } catch (error) {
       calls.closeSync(fd);
       removeLeftover(place);
@@ -78,13 +77,17 @@ export class JournalFile implements Disposable {
     return this.#changes;
   }
 
-  /** False when somebody else has removed, shortened or lengthened the file: what is on record is in it no more. */
+  /**
+   * False when what is on record is not all in the file: a failed batch could not be cut off, or somebody else has
+   * removed, shortened or lengthened it. For the latter it is looked at now and then, as a look costs half a write.
+   */
   isOurs(): boolean {
+    if (!this.#whole || this.#batches % batchesPerLook !== 0) return this.#whole;
     const { size, nlink } = this.#place.calls.fstatSync(this.#fd);
     return size === this.#size && nlink > 0;
   }
 
-  /** Adds a batch. When that fails the file is as before; if not even that can be had, it is not {@link isOurs} any more. */
+  /** Adds a batch. When that fails the file is as before; if that cannot be had, it is not {@link isOurs} any more. */
   append(changes: readonly JournalChange[]): void {
     const bytes = Buffer.from(encodeBatch(this.#seed, this.#batches + 1, changes));
     try {
@@ -106,7 +109,7 @@ export class JournalFile implements Disposable {
     try {
       this.#place.calls.ftruncateSync(this.#fd, this.#size);
     } catch {
-      // The size tells.
+      this.#whole = false;
     }
   }
 }
@@ -124,13 +127,25 @@ function freshName({ file }: Place): string {
   return `${file}.new`;
 }
 
-/** Each record is a batch, in its order. */
-function encodeWhole(bootId: string, { history, contents }: Whole): { bytes: Buffer; batches: number } {
-  const seed = seedOf(bootId);
-  const { lost } = contents;
-  const parts = [encodeHeader(bootId, history.kind === 'damaged' ? { ...history, lost } : history)];
-  for (const [key, value] of contents.records) parts.push(encodeBatch(seed, parts.length, [{ key, value }]));
-  return { bytes: Buffer.from(parts.join('')), batches: parts.length - 1 };
+/** Each record is a batch, in its order. They are made and written in parts: on a full disk the first one fails. */
+function writeWhole(place: Place, fd: number, { history, contents }: Whole): Omit<Resumable, 'torn'> {
+  const seed = seedOf(place.bootId);
+  const { lost, records } = contents;
+  let part = [encodeHeader(place.bootId, history.kind === 'damaged' ? { ...history, lost } : history)];
+  let [size, batches] = [0, 0];
+  const write = () => {
+    const bytes = Buffer.from(part.join(''));
+    writeAll(place, fd, bytes);
+    size += bytes.length;
+    part = [];
+  };
+  for (const [key, value] of records) {
+    batches += 1;
+    part.push(encodeBatch(seed, batches, [{ key, value }]));
+    if (part.length === batchesPerPart) write();
+  }
+  write();
+  return { size, batches, changes: batches };
 }
 
 /** One write, unless the kernel takes only a part: then another, which tells what is wrong. */

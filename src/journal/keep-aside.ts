@@ -1,3 +1,4 @@
+import { errnoOf } from './errno.js';
 import type { Place } from './file-calls.js';
 
 /**
@@ -10,13 +11,14 @@ import type { Place } from './file-calls.js';
 export function keepAside(place: Place, as: string): void {
   const { calls, file } = place;
   if (as === 'damaged') {
-    attempt(() => calls.unlinkSync(`${file}.damaged`));
-    attempt(() => calls.linkSync(file, `${file}.damaged`));
+    unlessItFails(() => calls.unlinkSync(`${file}.damaged`));
+    unlessItFails(() => calls.linkSync(file, `${file}.damaged`));
     return;
   }
   const name = freeName(place, as);
-  // With two names there is no instant at which a journal is missing; a folder, and some file systems, have no links.
-  if (!attempt(() => calls.linkSync(file, name))) calls.renameSync(file, name);
+  // With two names there is no instant without a journal. A folder cannot have two, nor any file on some file systems.
+  const failure = unlessItFails(() => calls.linkSync(file, name));
+  if (failure !== undefined && errnoOf(failure) !== 'ENOENT') calls.renameSync(file, name);
 }
 
 function freeName({ calls, file }: Place, as: string): string {
@@ -26,11 +28,11 @@ function freeName({ calls, file }: Place, as: string): string {
   return name;
 }
 
-function attempt(action: () => void): boolean {
+function unlessItFails(action: () => void): Error | undefined {
   try {
     action();
-    return true;
-  } catch {
-    return false;
+    return undefined;
+  } catch (error) {
+    return error as Error;
   }
 }

@@ -7,9 +7,11 @@ import { type Piece, readLine } from './line.js';
 type Line = Extract<Piece, { kind: 'line' }>;
 
 /** A batch of which only the first line has been read. */
-interface Announced extends Announcement {
+interface Announced {
   readonly at: number;
   readonly batch: number;
+  /** An {@link Announcement}. It is hardly ever asked. */
+  readonly json: string;
 }
 
 /**
@@ -68,16 +70,16 @@ export class Replay {
     }
   }
 
-  #read({ tag, batch, content, next }: Line): void {
+  #read({ tag, batch, json, next }: Line): void {
     const announced = this.#announced;
     if (announced !== undefined && (tag === 'keys' || announced.batch !== batch)) {
       this.damage.push(this.#at);
       this.#lose(announced);
     }
-    if (tag === 'keys') this.#announced = { ...(content as Announcement), at: this.#at, batch };
+    if (tag === 'keys') this.#announced = { at: this.#at, batch, json };
     else {
       this.#announced = undefined;
-      if (this.#reach(batch)) this.#apply(changesOf(content as ChangePairs));
+      if (this.#reach(batch)) this.#apply(changesOf(JSON.parse(json) as ChangePairs));
     }
     this.#at = next;
   }
@@ -90,18 +92,23 @@ export class Replay {
   /** Goes on behind damage: where the announced line would end, else where a line may begin. */
   #skip(next: number): void {
     this.damage.push(this.#at);
-    const announced = this.#announced;
-    if (announced !== undefined) this.#lose(announced);
-    const end = this.#at + (announced?.bytes ?? Number.POSITIVE_INFINITY);
+    const bytes = this.#announced === undefined ? Number.POSITIVE_INFINITY : this.#lose(this.#announced);
+    const end = this.#at + bytes;
     const known = end <= this.#length;
     this.#mayMiss ||= !known;
     this.#at = known ? end : next;
   }
 
-  /** The second line of this batch is not there: only its keys are known. */
-  #lose({ batch, keys }: Announced): void {
+  /**
+   * The second line of this batch is not there: only its keys are known.
+   *
+   * @returns how long the line was
+   */
+  #lose({ batch, json }: Announced): number {
     this.#announced = undefined;
+    const { keys, bytes } = JSON.parse(json) as Announcement;
     if (this.#reach(batch)) this.contents.lose(keys);
+    return bytes;
   }
 
   /** Counts up to a batch; false for one that cannot be there. */

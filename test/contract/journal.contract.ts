@@ -149,7 +149,7 @@ export function journalContract(name: string, create: () => JournalSubject): voi
     });
 
     it('keeps thousands of changes of few records', () => {
-      for (let n = 0; n < 3000; n += 1) {
+      for (let n = 0; n < 5000; n += 1) {
         write({ key: `${n % 7}`, value: { n } });
         if (n % 3 === 0) note({ key: `${(n + 3) % 7}` });
       }

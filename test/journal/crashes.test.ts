@@ -26,8 +26,8 @@ interface Scene {
   readonly check: (run: Run, folder: string) => void;
 }
 
-const hundred = (n: number): JournalChange[] =>
-  Array.from({ length: 100 }, (_, i) => ({ key: `entry/${(n + i) % 30}`, ...(i % 7 !== 0 && { value: { n, i } }) }));
+const hundreds = (n: number): JournalChange[] =>
+  Array.from({ length: 400 }, (_, i) => ({ key: `entry/${(n + i) % 30}`, ...(i % 7 !== 0 && { value: { n, i } }) }));
 const records: JournalChange[] = ['a', 'b', 'c'].map((key) => ({ key, value: { key } }));
 
 /** Leaves an accepted journal with the records behind, a batch each. */
@@ -56,7 +56,7 @@ const scenes: Readonly<Record<string, Scene>> = {
     prepare: leaveJournal,
     records,
     story: (_, step) => {
-      for (let n = 0; n < 25; n += 1) step(hundred(n));
+      for (let n = 0; n < 25; n += 1) step(hundreds(n));
     },
     check: intact,
   },

@@ -142,6 +142,20 @@ describe('the history of a journal', () => {
     expect(texts).to.deep.equal(['foreign 1', 'foreign 2', 'foreign 3']);
   });
 
+  it('keeps a file once, however often a new one cannot take its place, and where it can have one name only', () => {
+    writeFileSync(file, 'foreign');
+    let failing = true;
+    const run = begin(folder.path, ({ name, args, proceed }) => {
+      if (name === 'linkSync') throw systemCallError('EPERM', name);
+      if (failing && name === 'renameSync' && args[1] === file) throw systemCallError('EIO', name);
+      return proceed();
+    });
+    for (let n = 0; n < 3; n += 1) expect(() => run.journal.write([{ key: 'a', value: {} }])).to.throw('EIO');
+    failing = false;
+    run.journal.write([{ key: 'a', value: {} }]);
+    expect(readdirSync(folder.path)).to.have.members(['journal', 'journal.foreign']);
+  });
+
   const obstacles: [string, () => void][] = [
     ['a folder', () => mkdirSync(file)],
     ['a link', () => symlinkSync('/dev/null', file)],
@@ -220,7 +234,7 @@ describe('the history of a journal', () => {
       leaveJournal();
       damage();
       const run = begin(folder.path);
-      for (let n = 0; n < 3000; n += 1) run.journal.write([{ key: 'a', value: { n } }]);
+      for (let n = 0; n < 5000; n += 1) run.journal.write([{ key: 'a', value: { n } }]);
       kill(run);
       const next = begin(folder.path);
       expect(next.history).to.have.property('lost').that.has.keys('b');
@@ -251,7 +265,7 @@ describe('the history of a journal', () => {
     });
   });
 
-  it('is that of the memory when somebody removes, cuts or lengthens the file', () => {
+  it('is soon that of the memory again when somebody removes, cuts or lengthens the file', () => {
     leaveJournal();
     const run = begin(folder.path);
     const harms = [
@@ -262,9 +276,11 @@ describe('the history of a journal', () => {
     ];
     for (const [n, harm] of harms.entries()) {
       harm();
-      run.journal.write([{ key: `d${n}`, value: {} }]);
+      for (let i = 0; i < 16; i += 1) run.journal.write([{ key: `d${n}`, value: { i } }]);
     }
-    expect(run.lines.filter((line) => line.includes('somebody has changed or removed the journal'))).to.have.length(4);
+    expect(run.lines.filter((line) => line.includes('the journal is not as it was written, or gone'))).to.have.length(
+      4,
+    );
     expect(run.process.open).to.equal(1);
     kill(run);
     const next = begin(folder.path);

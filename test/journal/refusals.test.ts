@@ -100,7 +100,7 @@ describe('a journal that cannot be written', () => {
 
   it('keeps notes in bounded memory however long that lasts, and writes them all anew', () => {
     meddle = full;
-    for (let n = 0; n < 5_000; n += 1) run.journal.note([{ key: `${n % 10}`, value: { n } }, { key: 'a' }]);
+    for (let n = 0; n < 4_500; n += 1) run.journal.note([{ key: `${n % 10}`, value: { n } }, { key: 'a' }]);
     expect(run.process.open, 'the file was given up').to.equal(0);
     refusal(run);
     meddle = plain;
@@ -108,7 +108,7 @@ describe('a journal that cannot be written', () => {
     restart();
     expect(run.history.kind).to.equal('intact');
     expect(run.records()).to.deep.equal(
-      Object.fromEntries(Array.from({ length: 10 }, (_, n) => [n, { n: 4_990 + n }])),
+      Object.fromEntries(Array.from({ length: 10 }, (_, n) => [n, { n: 4_490 + n }])),
     );
   });
 
@@ -124,16 +124,16 @@ describe('a journal that cannot be written', () => {
   it('stays in its long file when there is no room for a shorter one, and goes on', () => {
     const long = () => statSync(join(folder.path, 'journal')).size;
     meddle = (call) => (call.name === 'renameSync' ? failing('ENOSPC', call.name)(call) : call.proceed());
-    for (let n = 0; n < 2_500; n += 1) run.journal.write([{ key: 'a', value: { n } }]);
+    for (let n = 0; n < 9_500; n += 1) run.journal.write([{ key: 'a', value: { n } }]);
     const tries = run.lines.filter((line) => line.includes('no shorter file can take the place of the journal'));
     expect(tries).to.have.length(2);
     expect(readdirSync(folder.path)).to.deep.equal(['journal']);
     const before = long();
     meddle = plain;
-    for (let n = 0; n < 1_000; n += 1) run.journal.write([{ key: 'a', value: { n } }]);
+    for (let n = 0; n < 4_000; n += 1) run.journal.write([{ key: 'a', value: { n } }]);
     expect(long()).to.be.below(before);
     restart();
-    expect(run.records()).to.deep.equal({ a: { n: 999 } });
+    expect(run.records()).to.deep.equal({ a: { n: 3_999 } });
   });
 
   it('opens where a file has the name of its folder, and refuses every write', () => {
