@@ -21,6 +21,7 @@ export const lanes = [
   suite('tests on Node 24', 'test:node24', 4),
   suite('Go peers', 'test:interop', 9),
   suite('mesh', 'test:mesh', 15),
+  suite('real kubelet', 'test:kubelet', 20),
   suite('emulated machine', 'test:vm', 8),
 ];
 
