@@ -18,6 +18,7 @@ export const lanes = [
   check('generated code', 'generate:check'),
   { name: `tests on Node ${process.versions.node.split('.')[0]}`, command: ['npm', 'test'], minutes: 6 },
   suite('demo', 'demo', 3),
+  suite('chaos, short', 'test:chaos:short', 5),
   suite('tests on Node 24', 'test:node24', 4),
   suite('Go peers', 'test:interop', 9),
   suite('mesh', 'test:mesh', 15),

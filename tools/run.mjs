@@ -13,6 +13,7 @@ import { testKubelet } from './kubelet/test-kubelet.mjs';
 import { lanes } from './lanes.mjs';
 import { runMocha } from './mocha.mjs';
 import { runLanes } from './run-lanes.mjs';
+import { testChaos } from './test-chaos.mjs';
 import { testInterop } from './test-interop.mjs';
 import { testMesh } from './test-mesh.mjs';
 import { formatTotals, oneSkipped, oneTest } from './totals.mjs';
@@ -41,6 +42,10 @@ const commands = {
   },
 
   'test:vm': () => testInMachine(root),
+
+  'test:chaos': () => testChaos(root, 'long'),
+
+  'test:chaos:short': () => testChaos(root, 'short'),
 
   'test:interop': () => testInterop(root),
 
