@@ -40,7 +40,7 @@ export interface BoundGroup {
  */
 export async function bindGroup(world: VfioWorld, address: PciAddress, work: Work): Promise<BoundGroup> {
   const { iommuGroup, resettable = false } = await world.pci.facts(address);
-  const { binding, former } = await world.bound.inTurn(turnOf(iommuGroup, address), async () => {
+  const { binding, former } = await world.bound.inTurn(groupTurn(iommuGroup, address), async () => {
     const functions = await functionsToBind(world, address);
     const members = await Promise.all(functions.map((facts) => formerMember(world, facts, work.signal)));
     const step = { kind: 'group-bound', args: { members } as unknown as JsonObject, function: address };
@@ -69,7 +69,7 @@ export async function releaseGroup(world: VfioWorld, entry: Entry, signal: Abort
   const address = functionOf(entry);
   const { members } = bindingArgs(entry);
   const { iommuGroup } = await world.pci.facts(address);
-  await world.bound.inTurn(turnOf(iommuGroup, address), async () => {
+  await world.bound.inTurn(groupTurn(iommuGroup, address), async () => {
     for (const member of members) {
       if (world.bound.isLast(member.address, entry.id)) await giveBack(world, { entry, member }, signal);
       else if (member.address === address) await world.pci.bind(address, vfioDriver, signal);
@@ -113,7 +113,7 @@ function bindingArgs({ args }: Entry): BindingArgs {
   return args as unknown as BindingArgs;
 }
 
-/** Bindings of a group take turns; a function without one is alone. */
-function turnOf(iommuGroup: number | undefined, address: PciAddress): string {
+/** Under which name whoever binds functions of a group takes turns; a function without one is alone. */
+export function groupTurn(iommuGroup: number | undefined, address: PciAddress): string {
   return iommuGroup === undefined ? address : `group ${iommuGroup}`;
 }

@@ -3,7 +3,7 @@ import { ForwarderError, toForwarderError } from '../../ports/error.js';
 import type { PciAddress } from '../../ports/pci-address.js';
 import type { Work } from '../kernel/configure-ip.js';
 import { functionOf } from '../kernel/function-of.js';
-import type { BoundGroup } from './bind-group.js';
+import { type BoundGroup, groupTurn } from './bind-group.js';
 import type { VfioWorld } from './vfio-world.js';
 
 /** What a step of the kind `device-used` says. */
@@ -61,16 +61,25 @@ export async function releaseDevice(world: VfioWorld, entry: Entry, signal: Abor
     if (await world.vfio.isOpen(iommuGroup)) throw groupOpen(iommuGroup);
     return;
   }
-  if (world.bound.isLast(address, binding)) await awaitLetGo(world, iommuGroup, signal);
+  // In turn: another connection of the group may begin to need it, or bind the function again, at any moment.
+  const inTurn = <T>(work: () => Promise<T>) => world.bound.inTurn(groupTurn(iommuGroup, address), work);
+  const isOpen = async () => world.bound.isLast(address, binding) && (await world.vfio.isOpen(iommuGroup));
+  await awaitLetGo(world, { iommuGroup, isOpen: () => inTurn(isOpen) }, signal);
   if (!resettable || !world.resetVfs) return;
-  await world.pci.unbind(address, signal);
-  await world.pci.reset(address, signal);
+  await inTurn(async () => {
+    await world.pci.unbind(address, signal);
+    await world.pci.reset(address, signal);
+  });
 }
 
 /** @throws ForwarderError `busy` after five seconds, or the signal's reason */
-async function awaitLetGo(world: VfioWorld, iommuGroup: number, signal: AbortSignal): Promise<void> {
+async function awaitLetGo(
+  world: VfioWorld,
+  { iommuGroup, isOpen }: { readonly iommuGroup: number; readonly isOpen: () => Promise<boolean> },
+  signal: AbortSignal,
+): Promise<void> {
   using patience = world.clock.deadline(`waiting for IOMMU group ${iommuGroup}`, lettingGoMs, signal);
-  for (let pause = firstPauseMs; await world.vfio.isOpen(iommuGroup); pause = Math.min(pause * 2, longestPauseMs)) {
+  for (let pause = firstPauseMs; await isOpen(); pause = Math.min(pause * 2, longestPauseMs)) {
     await world.clock.sleep(pause, patience.signal).catch(() => {
       throw signal.aborted ? toForwarderError(signal.reason) : groupOpen(iommuGroup);
     });

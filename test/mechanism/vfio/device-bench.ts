@@ -5,14 +5,17 @@ import { Ledger, type Owed } from '../../../src/ledger/ledger.js';
 import { HeldNamespaces } from '../../../src/mechanism/held-namespaces.js';
 import type { Work } from '../../../src/mechanism/kernel/configure-ip.js';
 import { kernelInverses } from '../../../src/mechanism/kernel/inverses.js';
+import { auditDevices } from '../../../src/mechanism/vfio/audit-devices.js';
 import { checkDevice, deliverDevice } from '../../../src/mechanism/vfio/deliver-device.js';
 import type { DeliveredDevice, DevicePlan } from '../../../src/mechanism/vfio/device-plan.js';
 import { restoreVfio, vfioInverses } from '../../../src/mechanism/vfio/inverses.js';
+import { keepPodAccess } from '../../../src/mechanism/vfio/pod-access.js';
 import { SharedChanges } from '../../../src/mechanism/vfio/shared-changes.js';
 import type { VfioWorld } from '../../../src/mechanism/vfio/vfio-world.js';
 import { ForwarderError } from '../../../src/ports/error.js';
 import { parsePciAddress } from '../../../src/ports/pci-address.js';
 import { type PodUid, parsePodUid } from '../../../src/ports/pod-cgroup.js';
+import { RecordedLog } from '../../deviceplugin/recorded-log.js';
 import { SimClock } from '../../sim/clock.js';
 import { SimNode, type SimNodeOptions } from '../../sim/node.js';
 import type { PfOptions } from '../../sim/pci-function.js';
@@ -26,6 +29,8 @@ export const otherPodUid = parsePodUid('9f0c3c1e-93a4-4d3b-9c2e-0f1d2a3b4c5e');
 /** What a bench is made of; what is not given is usual. */
 export interface BenchOptions extends Omit<SimNodeOptions, 'pfs'> {
   readonly pf?: Partial<PfOptions>;
+  /** Lets time pass until work is done; the clock does unless given. */
+  readonly until?: <T>(work: Promise<T>) => Promise<T>;
   readonly settings?: Partial<Pick<VfioWorld, 'afterUse' | 'noIommuAllowed' | 'isOffered' | 'resetVfs'>>;
 }
 
@@ -33,6 +38,7 @@ export interface BenchOptions extends Omit<SimNodeOptions, 'pfs'> {
 export class DeviceBench {
   readonly node: SimNode;
   readonly clock = new SimClock();
+  readonly log = new RecordedLog();
   readonly pod: PodUid;
   /** What could not be undone, oldest last. */
   owed: Owed[] = [];
@@ -40,10 +46,13 @@ export class DeviceBench {
   /** Everything on the node before anything was done. */
   readonly untouched: string;
   readonly #settings: BenchOptions['settings'];
+  readonly #passing: <T>(work: Promise<T>) => Promise<T>;
+  #crashesSeen = 0;
   #book: Book;
   #ledgers = new Map<string, Ledger>();
 
-  constructor({ pf: more = {}, settings = {}, ...options }: BenchOptions = {}) {
+  constructor({ pf: more = {}, settings = {}, until, ...options }: BenchOptions = {}) {
+    this.#passing = until ?? ((work) => this.clock.advanceUntil(work));
     this.node = new SimNode({ ...options, pfs: [{ address: pf, name: 'pf0', vfs: 4, ...more }] });
     this.#settings = settings;
     this.pod = this.node.pods.add(podUid);
@@ -86,16 +95,16 @@ export class DeviceBench {
       return deliverDevice(this.world, plan, work);
     })();
     try {
-      return await this.clock.advanceUntil(delivery);
+      return await this.#until(delivery);
     } catch (error) {
-      await this.clock.advanceUntil(ledger.unwind(mark));
+      if (!(error instanceof ProcessEnded)) await this.#until(ledger.unwind(mark));
       throw error;
     }
   }
 
   /** @throws ForwarderError when something could not be undone */
   async close(connection?: string): Promise<void> {
-    const { failures } = await this.clock.advanceUntil(this.ledger(connection).unwind());
+    const { failures } = await this.#until(this.ledger(connection).unwind());
     const [first] = failures;
     if (first !== undefined) throw new ForwarderError(first.kind, first.message, { undoFailures: failures });
   }
@@ -113,6 +122,20 @@ export class DeviceBench {
     for (const connection of recorded.keys()) this.ledger(connection);
   }
 
+  /** One look at the access of one connection. */
+  async keep(connection: string): Promise<void> {
+    await this.#until(keepPodAccess(this.world, this.work(connection)));
+  }
+
+  /** One look at the access of all connections. What it says is kept in {@link log}. */
+  async audit(): Promise<void> {
+    const eachLedger = async (work: (ledger: Ledger) => Promise<void>) => {
+      for (const ledger of this.#ledgers.values()) await work(ledger);
+    };
+    using deadline = this.clock.deadline('the audit', 30_000);
+    await this.#until(auditDevices({ world: this.world, eachLedger, log: this.log }, deadline.signal));
+  }
+
   /** Tries again what is owed, as the quarantine does. @returns how many steps are owed still */
   async retry(): Promise<number> {
     const attempt = this.#undoing().attempt;
@@ -120,7 +143,7 @@ export class DeviceBench {
     this.owed = [];
     let failed = false;
     for (const step of steps) {
-      failed ||= await this.clock.advanceUntil(
+      failed ||= await this.#until(
         attempt(step.entry).then(
           () => false,
           () => true,
@@ -137,7 +160,21 @@ export class DeviceBench {
     return this.node.pods.mayOpen(pod, container, device);
   }
 
-  #crashesSeen = 0;
+  /** Lets as much time pass as the work takes. @throws ProcessEnded when the process does not live to see its outcome */
+  async #until<T>(work: Promise<T>): Promise<T> {
+    const { ended } = this.node;
+    const listening = new AbortController();
+    const end = new Promise<never>((_, reject) => {
+      const over = () => reject(new ProcessEnded());
+      if (ended.aborted) over();
+      else ended.addEventListener('abort', over, { signal: listening.signal });
+    });
+    try {
+      return await this.#passing(Promise.race([work, end]));
+    } finally {
+      listening.abort();
+    }
+  }
 
   #undoing() {
     const inverses = { ...kernelInverses(this.world), ...vfioInverses(this.world) };
@@ -166,6 +203,9 @@ export class DeviceBench {
     };
   }
 }
+
+/** The process has crashed. */
+export class ProcessEnded extends Error {}
 
 /** Kinds of what a ledger holds, oldest first. */
 export function kinds(entries: readonly Entry[]): readonly string[] {
