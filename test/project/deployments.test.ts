@@ -60,7 +60,7 @@ function usedPaths(): [string, string][] {
   return settingRows.flatMap(([, { variable, default: fallback = '', kind }]): [string, string][] => {
     const value = environment[variable] ?? fallback;
     if (value.startsWith('unix://')) return [[variable, value.slice('unix://'.length)]];
-    return kind.label === 'path' ? [[variable, value]] : [];
+    return kind.label.endsWith('path') ? [[variable, value]] : [];
   });
 }
 
@@ -90,11 +90,20 @@ describe('the DaemonSet', () => {
       'NSM_PCI_DEVICES_PATH',
       'NSM_CGROUP_PATH',
       'NSM_VFIO_PATH',
+      'NSM_STATE_DIR',
     ]);
     for (const [variable, path] of usedPaths()) {
       const mounts = container.volumeMounts.filter(({ mountPath }) => below(path, mountPath));
       expect(mounts, `${variable}: ${path}`).to.have.length.of.at.least(1);
     }
+  });
+
+  it('keeps the journal on the node: a pod that takes the place of another finds it', () => {
+    const [, state = ''] = usedPaths().find(([variable]) => variable === 'NSM_STATE_DIR') ?? [];
+    const mount = container.volumeMounts.find(({ mountPath }) => below(state, mountPath));
+    const volume = pod.volumes.find(({ name }) => name === mount?.name);
+    expect(mount?.readOnly).to.equal(undefined);
+    expect(volume?.hostPath).to.deep.equal({ path: mount?.mountPath, type: 'DirectoryOrCreate' });
   });
 
   it('mounts nothing else, and every volume once', () => {

@@ -30,6 +30,12 @@ export const path: SettingKind<string> = {
   parse: nonEmpty,
 };
 
+export const absolutePath: SettingKind<string> = {
+  label: 'absolute path',
+  form: '`/absolute/path`',
+  parse: (given) => (given.startsWith('/') ? valid(given) : broken('must be an absolute path, beginning with /')),
+};
+
 export const duration: SettingKind<number> = {
   label: 'duration',
   form: 'numbers with units, as in `10m`, `1h30m`, `2.5s` or `750ms`; the units are h, m, s, ms, us and ns; more than 0',

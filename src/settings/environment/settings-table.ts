@@ -1,4 +1,5 @@
 import {
+  absolutePath,
   boolean,
   dialAddress,
   dialUrl,
@@ -159,7 +160,7 @@ const settingsTable: { readonly [Key in keyof Settings]: Setting<Settings[Key]> 
   },
   stateDir: {
     variable: 'NSM_STATE_DIR',
-    kind: path,
+    kind: absolutePath,
     default: '/var/lib/networkservicemesh/forwarder-sriov',
     meaning:
       'Directory of the journal, in which the next process finds what this one did. It must outlive the container and ' +

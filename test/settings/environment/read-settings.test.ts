@@ -166,6 +166,7 @@ describe('wrong settings', () => {
       NSM_CONNECT_TO: 'http://x',
       NSM_CREATE_VFS: 'some',
       NSM_RESET_VFS: 'maybe',
+      NSM_STATE_DIR: 'state',
       NSM_PPROF_ENABLED: 'yes',
     });
     expect(rules).to.deep.equal([
@@ -174,6 +175,7 @@ describe('wrong settings', () => {
       'NSM_MAX_TOKEN_LIFETIME="0s": must be more than 0',
       'NSM_CREATE_VFS="some": must be max or none',
       'NSM_RESET_VFS="maybe": must be one of 1, t, T, true, TRUE, True or 0, f, F, false, FALSE, False',
+      'NSM_STATE_DIR="state": must be an absolute path, beginning with /',
       'NSM_LOG_LEVEL="loud": must be one of panic, fatal, error, warn, info, debug, trace, in any letter case',
       'NSM_PPROF_ENABLED="yes": must be one of 1, t, T, true, TRUE, True or 0, f, F, false, FALSE, False',
       'SPIFFE_ENDPOINT_SOCKET is not set and has no default: it must be unix:///absolute/path or tcp://host:port',
