@@ -13,6 +13,7 @@ export interface CheckpointEntry {
 /** What kubelet wrote, with what tells this version of the file from the next. */
 export interface DeviceCheckpoint {
   readonly version: string;
+  /** The same object as before when they are the same: kubelet writes the file for every list of a plugin, too. */
   readonly entries: readonly CheckpointEntry[];
 }
 
@@ -38,8 +39,9 @@ export class DeviceCheckpointFile {
     const version = await this.#version();
     if (this.#last?.version === version) return this.#last;
     const entries = parseDeviceCheckpoint(await this.#reading(() => readFile(this.#path, 'utf8')), this.#path);
+    const same = this.#last !== undefined && JSON.stringify(this.#last.entries) === JSON.stringify(entries);
     // What was read may be newer than its version says: then the next look reads it again.
-    this.#last = { version, entries };
+    this.#last = { version, entries: same ? this.#last.entries : entries };
     return this.#last;
   }
 

@@ -1,10 +1,11 @@
 import type { Clock } from '../ports/clock.js';
 import { ForwarderError, toForwarderError } from '../ports/error.js';
 import type { PodOwners, TokenHolder } from '../ports/pod-owners.js';
-import type { CheckpointEntry, DeviceCheckpoint, DeviceCheckpointFile } from './device-checkpoint.js';
+import type { CheckpointEntry, DeviceCheckpointFile } from './device-checkpoint.js';
 import type { PodResources, TokenOwner } from './pod-resources.js';
 
 type Owners = ReadonlyMap<string, TokenOwner>;
+type Entries = readonly CheckpointEntry[];
 
 interface Parts {
   readonly checkpoint: Pick<DeviceCheckpointFile, 'read'>;
@@ -22,13 +23,13 @@ const pauseMs = 50;
  * Which pod has a token, by kubelet's two accounts: pod-resources says which containers have which tokens, by the names
  * of their pods; the checkpoint has the pods' UIDs, which are never used twice. Only what both say counts.
  *
- * Every allocation changes the checkpoint, so an answer of pod-resources is good until there is another checkpoint:
+ * Every allocation changes the entries of the checkpoint, so an answer of pod-resources is good until there are others:
  * kubelet allows few questions.
  */
 export class KubeletPodOwners implements PodOwners {
   readonly #parts: Parts;
-  #known: { readonly version: string; readonly owners: Owners } | undefined;
-  #asking: { readonly version: string; readonly owners: Promise<Owners> } | undefined;
+  #known: { readonly entries: Entries; readonly owners: Owners } | undefined;
+  #asking: { readonly entries: Entries; readonly owners: Promise<Owners> } | undefined;
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -47,23 +48,23 @@ export class KubeletPodOwners implements PodOwners {
   }
 
   async #look(token: string, signal: AbortSignal): Promise<TokenHolder> {
-    const checkpoint = await this.#parts.checkpoint.read();
-    const { version, entries } = checkpoint;
+    const { checkpoint } = this.#parts;
+    const { entries } = await checkpoint.read();
     const known = this.#known;
     const owners =
-      known?.version === version && known.owners.has(token) ? known.owners : await this.#ask(checkpoint, signal);
-    this.#known = { version, owners };
+      known?.entries === entries && known.owners.has(token) ? known.owners : await this.#ask(entries, signal);
+    this.#known = { entries, owners };
     const holder = reconcile(token, entries, owners);
-    if ((await this.#parts.checkpoint.read()).version === version) return holder;
+    if ((await checkpoint.read()).entries === entries) return holder;
     throw new ForwarderError('refused', `kubelet is giving tokens to pods: whose ${token} is cannot be told right now`);
   }
 
-  /** Whoever asks about the same checkpoint meanwhile gets the same answer. */
-  #ask({ version }: DeviceCheckpoint, signal: AbortSignal): Promise<Owners> {
-    if (this.#asking?.version === version) return this.#asking.owners;
+  /** Whoever asks about the same entries meanwhile gets the same answer. */
+  #ask(entries: Entries, signal: AbortSignal): Promise<Owners> {
+    if (this.#asking?.entries === entries) return this.#asking.owners;
     const { podResources, names } = this.#parts;
     const owners = podResources.list(new Set(names()), signal).then((answer) => answer.owners);
-    const asking = { version, owners };
+    const asking = { entries, owners };
     this.#asking = asking;
     const ended = () => {
       if (this.#asking === asking) this.#asking = undefined;
@@ -74,7 +75,7 @@ export class KubeletPodOwners implements PodOwners {
 }
 
 /** @throws ForwarderError `not-found` when one account knows nothing of the token, `refused` when they differ */
-function reconcile(token: string, entries: readonly CheckpointEntry[], owners: Owners): TokenHolder {
+function reconcile(token: string, entries: Entries, owners: Owners): TokenHolder {
   const given = entries.filter(({ devices }) => devices.includes(token));
   const [first] = given;
   const owner = owners.get(token);
@@ -100,7 +101,7 @@ function reconcile(token: string, entries: readonly CheckpointEntry[], owners: O
 }
 
 /** Whether all that one account gives to the UID the other one gives to the named pod, as far as it lists it. */
-function isSamePod(entries: readonly CheckpointEntry[], { namespace, pod }: TokenOwner, owners: Owners): boolean {
+function isSamePod(entries: Entries, { namespace, pod }: TokenOwner, owners: Owners): boolean {
   const devices = new Set(entries.flatMap((entry) => entry.devices));
   return [...owners].every(([id, it]) => devices.has(id) === (it.namespace === namespace && it.pod === pod));
 }

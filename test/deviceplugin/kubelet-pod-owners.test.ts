@@ -87,6 +87,9 @@ describe('whose a token is, by kubelet and its checkpoint', () => {
     await Promise.all([t1, t2, t1].map((token) => owners.holderOf(token, signal)));
     await owners.holderOf(t2, signal);
     expect(lists).to.equal(1);
+    write({ pod: podA, tokens: [t1, t2] }); // as for every list of the plugin
+    await owners.holderOf(t1, signal);
+    expect(lists).to.equal(1);
     write({ pod: podA, tokens: [t1] }, { pod: podB, tokens: [t2] });
     says(owned('a', [t1]), owned('b', [t2]));
     expect((await owners.holderOf(t2, signal)).pod).to.equal(podB);
