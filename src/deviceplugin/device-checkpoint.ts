@@ -39,9 +39,10 @@ export class DeviceCheckpointFile {
     const version = await this.#version();
     if (this.#last?.version === version) return this.#last;
     const entries = parseDeviceCheckpoint(await this.#reading(() => readFile(this.#path, 'utf8')), this.#path);
-    const same = this.#last !== undefined && JSON.stringify(this.#last.entries) === JSON.stringify(entries);
+    const before = this.#last?.entries;
+    const isSame = JSON.stringify(before) === JSON.stringify(entries);
     // What was read may be newer than its version says: then the next look reads it again.
-    this.#last = { version, entries: same ? this.#last.entries : entries };
+    this.#last = { version, entries: isSame ? (before ?? entries) : entries };
     return this.#last;
   }
 
