@@ -102,14 +102,11 @@ function nothing(what: string, keepAs?: string): Found {
 }
 
 function historyOf(known: History, contents: Contents, wrong: readonly string[]): History {
-  if (known.kind !== 'damaged' && wrong.length === 0) return known;
-  const what = [wrong.join('; '), ...(known.kind === 'damaged' ? [known.what] : [])];
+  const now = wrong.length > 0 ? [wrong.join('; ')] : [];
+  const before = known.kind === 'damaged' ? [known.what] : [];
+  if (now.length + before.length === 0) return known;
   // A copy: the contents' own changes with every write.
-  return {
-    kind: 'damaged',
-    what: what.filter((text) => text !== '').join('; earlier: '),
-    lost: new Map(contents.lost),
-  };
+  return { kind: 'damaged', what: [...now, ...before].join('; earlier: '), lost: new Map(contents.lost) };
 }
 
 function describe({ damage, gap }: Replay): string[] {

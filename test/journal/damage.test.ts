@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { encodeBatch } from '../../src/journal/batch.js';
@@ -6,7 +8,8 @@ import type { FileCalls } from '../../src/journal/file-calls.js';
 import { encodeHeader, seedOf } from '../../src/journal/header.js';
 import { type Found, readJournal } from '../../src/journal/read-journal.js';
 import type { JournalChange } from '../../src/ports/journal.js';
-import { thisBoot } from './running.js';
+import { temporaryFolder } from './folders.js';
+import { start, thisBoot } from './running.js';
 
 const header = encodeHeader(thisBoot, { kind: 'intact' });
 const seed = seedOf(thisBoot);
@@ -186,6 +189,24 @@ describe('a journal with worse damage', () => {
         for (const [key, value] of contents.records) expect(it.everHad(key)).to.deep.include(value);
       }),
       { numRuns: 500 },
+    );
+  });
+
+  it('opens whatever was done to it, can be written, and tells of the damage until that is accepted', () => {
+    fc.assert(
+      fc.property(sample, fc.array(harm, { minLength: 1, maxLength: 3 }), (it, harms) => {
+        using folder = temporaryFolder();
+        const bytes = harms.reduce(harmed, it.bytes);
+        writeFileSync(join(folder.path, 'journal'), bytes);
+        const run = start(folder.path);
+        run.journal.write([{ key: 'new', value: {} }]);
+        const expected = [...run.journal.records()];
+        run.process.end();
+        const next = start(folder.path);
+        next.process.end();
+        expect([...next.journal.records()]).to.deep.equal(expected);
+        expect(next.history).to.deep.equal(run.history);
+      }),
     );
   });
 
