@@ -1,6 +1,6 @@
 // Who may import whom. main.ts and daemon/ wire everything and may import all; a folder of src that is named nowhere
 // here counts as an adapter.
-const core = 'ledger|mechanism|resourcepool';
+const core = 'ledger|mechanism|policies|resourcepool';
 const frontEnds = 'forwarder|deviceplugin';
 
 /** Only these folders of src may import an npm package, and why nobody else. */
@@ -38,6 +38,13 @@ export default {
       to: { pathNot: '^src/(ledger|ports)/' },
     },
     {
+      name: 'policies-import-only-ports',
+      comment: 'Whether somebody may do something follows from what is given, so that it can be tested and read alone.',
+      severity: 'error',
+      from: { path: '^src/policies/' },
+      to: { pathNot: '^src/(policies|ports)/|^crypto$' },
+    },
+    {
       name: 'mechanism-imports-only-the-core',
       comment:
         'A delivery is tested on the simulated node with every port call failing, so it reaches Linux over ports only.',
@@ -67,7 +74,7 @@ export default {
       comment: 'It translates messages; what it finds out about the machine it gets from nobody.',
       severity: 'error',
       from: { path: '^src/forwarder/grpc/' },
-      to: { path: '^src/', pathNot: '^src/(forwarder|transport|ports)/' },
+      to: { path: '^src/', pathNot: '^src/(forwarder|transport|policies|ports)/' },
     },
     {
       name: 'the-chain-does-not-know-the-wire-side',

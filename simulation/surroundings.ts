@@ -96,7 +96,6 @@ export function daemonEnvironment(
     NSM_NAME: name,
     NSM_CONNECT_TO: `unix://${join(folder, 'nsm.io.sock')}`,
     NSM_DIAL_TIMEOUT: '5s',
-    NSM_REGISTRY_CLIENT_POLICIES: '',
     NSM_RESOURCE_POLL_TIMEOUT: '1s',
     NSM_DEVICE_PLUGIN_PATH: join(folder, 'device-plugins'),
     NSM_POD_RESOURCES_PATH: join(folder, 'pod-resources'),

@@ -1,12 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { createForwarder, type Forwarder, type TakeOverReport } from '../forwarder/forwarder.js';
+import { createForwarder, type TakeOverReport } from '../forwarder/forwarder.js';
 import { directoryOver } from '../forwarder/grpc/directory.js';
 import { EndpointSockets } from '../forwarder/grpc/endpoint-sockets.js';
-import { Health } from '../forwarder/grpc/health.js';
-import { monitorConnections } from '../forwarder/grpc/monitor.js';
-import { networkService } from '../forwarder/grpc/network-service.js';
 import { nextHopsOver } from '../forwarder/grpc/next-hops.js';
-import { Registrations } from '../forwarder/grpc/registrations.js';
 import { KernelNamespaces } from '../link/kernel-namespaces.js';
 import { SysfsPciBus } from '../pci/sysfs-pci-bus.js';
 import { SysfsProvisioning } from '../pci/sysfs-provisioning.js';
@@ -20,15 +16,15 @@ import type { Settings } from '../settings/environment/settings.js';
 import type { PciConfig } from '../settings/pci-config/pci-config.js';
 import { Channels } from '../transport/channels.js';
 import { Es256TokenIssuer } from '../transport/es256-token-issuer.js';
-import { type Listener, listen } from '../transport/listen.js';
 import { WorkloadApiSource } from '../transport/workload-api-source.js';
 import { buildCatalogue } from './build-catalogue.js';
-import { keepFormerNames } from './former-names.js';
+import { choosePolicies } from './choose-policies.js';
 import { functionsFromPool } from './functions-from-pool.js';
-import { listenAddress, socketUrlText } from './listen-address.js';
+import { socketUrlText } from './listen-address.js';
 import { openState } from './open-state.js';
 import { provision } from './provision.js';
 import { restoreTokens } from './restore-tokens.js';
+import { serve } from './serve.js';
 import { keepStartReport } from './start-report.js';
 import { Teardown } from './teardown.js';
 
@@ -48,9 +44,6 @@ export interface Daemon {
    */
   stop(deadline: AbortSignal): Promise<void>;
 }
-
-/** How long running calls may take to finish at the end; what is left of the time is for bringing VFs home. */
-const runningCallsMs = 5_000;
 
 /** Longest wait for one call to the manager's registry to connect. */
 const managerDialMs = 5_000;
@@ -75,6 +68,10 @@ async function start(parts: DaemonParts, teardown: Teardown, signal: AbortSignal
   const { settings, clock, log } = parts;
   const running = new AbortController();
   teardown.add('timers and streams', async () => running.abort());
+  const policies = {
+    server: await choosePolicies('NSM_SERVER_POLICIES', settings.serverPolicies, log),
+    registration: await choosePolicies('NSM_REGISTRY_CLIENT_POLICIES', settings.registryClientPolicies, log),
+  };
   const state = await openState({ folder: settings.stateDir, clock, log }, teardown, signal);
   const node = await readNode(parts, teardown, signal);
   const identity = openIdentity(parts, running.signal);
@@ -117,7 +114,8 @@ async function start(parts: DaemonParts, teardown: Teardown, signal: AbortSignal
   void forwarder.audit(settings.auditInterval);
   plugin.serve();
   log.info('phase: device plugin started', { resources: node.pool.names() });
-  await serve(parts, { forwarder, identity, manager: network.manager, running: running.signal, teardown }, signal);
+  const { manager } = network;
+  await serve({ ...parts, forwarder, identity, policies, manager, running: running.signal, teardown }, signal);
 }
 
 /** How much was found, for the log; the report has the rest. */
@@ -176,59 +174,4 @@ function rejection(signal: AbortSignal): Promise<never> {
     if (signal.aborted) fired();
     else signal.addEventListener('abort', fired, { once: true });
   });
-}
-
-interface Serving {
-  readonly forwarder: Forwarder;
-  readonly identity: ReturnType<typeof openIdentity>;
-  readonly manager: Channels;
-  readonly running: AbortSignal;
-  readonly teardown: Teardown;
-}
-
-/** Listens, says so to health probes and to the registry. */
-async function serve({ settings, clock, log }: DaemonParts, serving: Serving, signal: AbortSignal): Promise<void> {
-  const { forwarder, identity, manager, running, teardown } = serving;
-  const health = new Health();
-  const draining = new AbortController();
-  const address = await listenAddress(settings.listenOn);
-  teardown.add('listen address', async () => address[Symbol.asyncDispose]());
-  const listener: Listener = await listen({
-    url: address.url,
-    source: identity.source,
-    services: [
-      networkService(forwarder, log),
-      monitorConnections(forwarder, draining.signal),
-      health.service(draining.signal),
-    ],
-    clock,
-    log,
-    // Not the signal that asks for an end: running calls may finish, and the registry has to be told first.
-    signal: running,
-  });
-  teardown.add('listener', async (deadline) => {
-    using grace = clock.deadline('finishing running calls', runningCallsMs, deadline);
-    await listener.stop(grace.signal);
-  });
-  // Streams that watch would go on for ever, and nothing else finishes before them.
-  teardown.add('watching streams', async () => draining.abort());
-  log.info('phase: listening', { url: listener.url });
-
-  const registrations = new Registrations({
-    channels: manager,
-    manager: socketUrlText(settings.connectTo),
-    services: settings.networkServiceNames,
-    labels: settings.labels,
-    url: listener.url,
-    clock,
-    log,
-    signal: AbortSignal.any([running, signal]),
-  });
-  teardown.add('registration', (deadline) => registrations.stop(deadline));
-  health.set(true);
-  teardown.add('health', async () => health.set(false));
-  const names = keepFormerNames({ forwarder, registrations, log, signal: running });
-  teardown.add('former names', async () => names[Symbol.dispose]());
-  await registrations.add(settings.name);
-  log.info('phase: registered', { name: settings.name, networkServices: settings.networkServiceNames });
 }

@@ -29,12 +29,12 @@ export const connectionOwned: Policy = {
 
 /**
  * Connections are watched by whoever made them. The SDK has this rule and does not use it; there a monitor that names no
- * connection is refused as well, here it is shown its own.
+ * connection, or one that is not there yet, is refused as well, here it is shown what is its own.
  */
 export const serviceConnection: Policy = {
   name: 'monitor/service_connection',
   objection: ({ monitor }) =>
-    monitor === undefined || monitor.named.length === 0 || monitor.own.length > 0
+    monitor === undefined || monitor.others.length === 0 || monitor.own.length > 0
       ? undefined
-      : 'none of the named connections is its own',
+      : 'the named connections were made by others',
 };

@@ -36,10 +36,10 @@ export interface PolicyInput {
   };
   /** Of a monitor. */
   readonly monitor?: {
-    /** Connection ids that it names, as their callers know them. */
-    readonly named: readonly string[];
-    /** Those of them that are its own. */
+    /** Of the connection ids that it names those of connections that were made through it. */
     readonly own: readonly string[];
+    /** And those of connections that others have made. */
+    readonly others: readonly string[];
   };
 }
 

@@ -1,4 +1,4 @@
-import { X509Certificate } from 'node:crypto';
+import { type KeyObject, X509Certificate } from 'node:crypto';
 import { ForwarderError } from '../ports/error.js';
 import type { X509Material } from '../ports/identity.js';
 import { readExtensions } from './certificate-extensions.js';
@@ -9,6 +9,8 @@ export interface PeerIdentity {
   readonly spiffeId: string;
   /** When its leaf ends, ms since the epoch. */
   readonly notAfter: number;
+  /** Of its leaf: what it signs itself can be verified with it. */
+  readonly publicKey: KeyObject;
 }
 
 /** A chain longer than this is no honest one. */
@@ -70,7 +72,7 @@ function identityOf(leaf: X509Certificate): PeerIdentity {
   }
   if (leaf.ca || signsCertificates)
     throw refuse(`${spiffeId}: the peer shows the certificate of a CA, not of a workload`);
-  return { spiffeId, notAfter: Date.parse(leaf.validTo) };
+  return { spiffeId, notAfter: Date.parse(leaf.validTo), publicKey: leaf.publicKey };
 }
 
 function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {

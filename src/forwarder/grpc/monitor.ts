@@ -12,6 +12,7 @@ import { type Service, service } from '../../transport/service.js';
 import type { ConnectionChange } from '../chain/connection-events.js';
 import type { Forwarder } from '../forwarder.js';
 import { Bell } from './bell.js';
+import type { Doorkeeper } from './doorkeeper.js';
 
 /** Events kept for a subscriber that does not read; one that falls further behind is sent away. */
 const longestBacklog = 1024;
@@ -22,29 +23,34 @@ const longestBacklog = 1024;
  */
 export function monitorConnections(
   forwarder: Pick<Forwarder, 'connections' | 'events'>,
+  doorkeeper: Pick<Doorkeeper, 'monitor'>,
   draining: AbortSignal,
 ): Service<Peer> {
   return service(MonitorConnectionService, {
-    monitorConnections: (selector, call) => follow(forwarder, selector, [call.signal, draining]),
+    monitorConnections: (selector, call) => {
+      const isShown = doorkeeper.monitor(selector, call.peer);
+      const isWanted = (connection: Connection) => matches(selector, connection) && isShown(connection);
+      return follow(forwarder, isWanted, [call.signal, draining]);
+    },
   });
 }
 
 /** @param ends - the caller's signal, and that of a process which is about to end */
 async function* follow(
   forwarder: Pick<Forwarder, 'connections' | 'events'>,
-  selector: MonitorScopeSelector,
+  isWanted: (connection: Connection) => boolean,
   ends: readonly AbortSignal[],
 ): AsyncGenerator<ConnectionEvent> {
   const bell = new Bell();
   const waiting = { events: [] as ConnectionEvent[], tooMany: false };
   using _subscription = forwarder.events.subscribe((change) => {
-    if (waiting.tooMany || !matches(selector, change.connection)) return;
+    if (waiting.tooMany || !isWanted(change.connection)) return;
     waiting.tooMany = waiting.events.push(eventOf(change)) > longestBacklog;
     if (waiting.tooMany) waiting.events = [];
     bell.ring();
   });
   using _ends = bell.ringOn(ends);
-  const present = forwarder.connections.established().filter((connection) => matches(selector, connection));
+  const present = forwarder.connections.established().filter(isWanted);
   yield event(ConnectionEventType.INITIAL_STATE_TRANSFER, present);
   while (!ends.some((signal) => signal.aborted)) {
     if (waiting.tooMany) throw tooSlow();

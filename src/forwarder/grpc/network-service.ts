@@ -5,16 +5,24 @@ import type { Peer } from '../../transport/peer.js';
 import { type Service, service } from '../../transport/service.js';
 import type { Forwarder } from '../forwarder.js';
 import { callerOf } from './caller.js';
+import type { Doorkeeper } from './doorkeeper.js';
 
 /** `networkservice.NetworkService`: Request and Close. Failures are logged here, once, with what could not be undone. */
-export function networkService(forwarder: Pick<Forwarder, 'request' | 'close'>, log: Log): Service<Peer> {
+export function networkService(
+  forwarder: Pick<Forwarder, 'request' | 'close'>,
+  doorkeeper: Pick<Doorkeeper, 'request' | 'close'>,
+  log: Log,
+): Service<Peer> {
   return service(NetworkServiceService, {
     request: (request, call) =>
       logged(log, { call: 'Request', connection: request.connection?.id }, () =>
-        forwarder.request(request, { caller: callerOf(call), signal: call.signal }),
+        doorkeeper.request(request, call, () =>
+          forwarder.request(request, { caller: callerOf(call), signal: call.signal }),
+        ),
       ),
     close: (connection, call) =>
       logged(log, { call: 'Close', connection: connection.id }, async () => {
+        doorkeeper.close(connection, call);
         await forwarder.close(connection, { caller: callerOf(call), signal: call.signal });
         return {};
       }),

@@ -2,15 +2,24 @@ import {
   type NetworkServiceEndpoint,
   NetworkServiceEndpointRegistryService as Registry,
 } from '../../../apis/generated/registry.js';
+import { readToken } from '../../policies/jwt.js';
+import { judge, type Policy } from '../../policies/policy.js';
 import type { Clock } from '../../ports/clock.js';
 import { ForwarderError, toForwarderError } from '../../ports/error.js';
 import type { Log } from '../../ports/log.js';
 import type { Channels } from '../../transport/channels.js';
 import type { Connection } from '../../transport/connection.js';
+import type { Peer } from '../../transport/peer.js';
 import { milliseconds } from '../chain/timestamp.js';
 import { Patience } from './patience.js';
 import { endpointNamed } from './registry-messages.js';
-import { emptyRegistryPath, formatRegistryPath, parseRegistryPath, pathHeader } from './registry-path.js';
+import {
+  emptyRegistryPath,
+  formatRegistryPath,
+  parseRegistryPath,
+  pathHeader,
+  type RegistryPath,
+} from './registry-path.js';
 
 /** What the registry shall know of us, and how it is reached. */
 export interface RegistrationParts {
@@ -21,9 +30,19 @@ export interface RegistrationParts {
   readonly labels: Readonly<Record<string, string>>;
   /** Where we listen: `unix:///path` is passed as a descriptor, other URLs as they are. */
   readonly url: string;
+  /** They judge every answer; one that they refuse is taken back and asked for again. */
+  readonly policies: readonly Policy[];
+  /** Told of the SPIFFE ID behind which the manager is, before it is asked anything. */
+  readonly onManager: (spiffeId: string) => void;
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
+}
+
+/** What the manager said. */
+interface Answer {
+  readonly endpoint: NetworkServiceEndpoint;
+  readonly path: RegistryPath;
 }
 
 /** Longest wait for one answer. */
@@ -43,8 +62,7 @@ export class Registration {
   readonly #stopped = new AbortController();
   readonly #tries: Patience;
   readonly #watches: Patience;
-  #path = emptyRegistryPath;
-  #registered: NetworkServiceEndpoint | undefined;
+  #accepted: Answer | undefined;
 
   constructor(parts: RegistrationParts) {
     this.#parts = parts;
@@ -71,14 +89,12 @@ export class Registration {
    */
   async stop(signal: AbortSignal): Promise<void> {
     this.#stopped.abort(new ForwarderError('cancelled', `${this.#parts.name} is no longer registered`));
-    const registered = this.#registered;
-    if (registered === undefined) return;
-    this.#registered = undefined;
-    await this.#parts.channels.use(this.#parts.manager, signal, async (connection) => {
-      const endpoint = { ...registered, url: this.#announce(connection) };
-      const metadata = { [pathHeader]: formatRegistryPath(this.#path) };
-      await connection.unary(Registry.unregister, endpoint, { signal, metadata });
-    });
+    const accepted = this.#accepted;
+    if (accepted === undefined) return;
+    this.#accepted = undefined;
+    await this.#parts.channels.use(this.#parts.manager, signal, (connection) =>
+      this.#unregister(connection, accepted, signal),
+    );
   }
 
   async #keepFresh(signal: AbortSignal): Promise<void> {
@@ -114,7 +130,7 @@ export class Registration {
   }
 
   #refreshIn(): number {
-    const expires = this.#registered?.expirationTime;
+    const expires = this.#accepted?.endpoint.expirationTime;
     const life = expires === undefined ? usualLifeMs : milliseconds(expires) - this.#parts.clock.wallTime();
     return (Math.max(shortestLifeMs, life) * 2) / 3;
   }
@@ -138,28 +154,67 @@ export class Registration {
 
   /** Without a deadline for the manager: it would end the registration by so much earlier than it says. */
   async #register(signal: AbortSignal): Promise<void> {
-    const { channels, manager, clock } = this.#parts;
+    const { channels, manager, clock, onManager } = this.#parts;
     using deadline = clock.deadline(`registering with ${manager}`, tryMs, signal);
     await channels.use(manager, deadline.signal, async (connection) => {
-      let path: string | undefined;
-      const registered = await connection.unary(Registry.register, this.#message(connection), {
-        signal: deadline.signal,
-        metadata: { [pathHeader]: formatRegistryPath(this.#path) },
-        onHeaders: (headers) => {
-          path = headers[pathHeader];
-        },
-      });
-      if (path !== undefined) this.#path = parseRegistryPath(path);
-      this.#registered = registered;
+      onManager(connection.peer.spiffeId);
+      const answer = await this.#ask(connection, deadline.signal);
+      const denial = this.#denial(answer, connection.peer);
+      if (denial === undefined) {
+        this.#accepted = answer;
+        return;
+      }
+      // Nobody shall be sent here on the word of a registry that we do not believe.
+      if (this.#accepted === undefined) {
+        await this.#unregister(connection, answer, deadline.signal).catch(() => undefined);
+      }
+      throw denial;
     });
+  }
+
+  async #ask(connection: Connection, signal: AbortSignal): Promise<Answer> {
+    let path: string | undefined;
+    const endpoint = await connection.unary(Registry.register, this.#message(connection), {
+      signal,
+      metadata: { [pathHeader]: formatRegistryPath(this.#accepted?.path ?? emptyRegistryPath) },
+      onHeaders: (headers) => {
+        path = headers[pathHeader];
+      },
+    });
+    return { endpoint, path: path === undefined ? emptyRegistryPath : parseRegistryPath(path) };
+  }
+
+  async #unregister(connection: Connection, { endpoint, path }: Answer, signal: AbortSignal): Promise<void> {
+    const announced = { ...endpoint, url: this.#announce(connection) };
+    await connection.unary(Registry.unregister, announced, {
+      signal,
+      metadata: { [pathHeader]: formatRegistryPath(path) },
+    });
+  }
+
+  #denial({ endpoint, path }: Answer, peer: Peer): ForwarderError | undefined {
+    const { policies, clock } = this.#parts;
+    const tokens = path.tokens.map(readToken);
+    const id = tokens[0]?.claims?.subject;
+    const owner = this.#accepted?.endpoint.pathIds[0];
+    const denial = judge(policies, {
+      tokens,
+      index: path.index,
+      peer,
+      now: clock.wallTime(),
+      registration: { ...(id !== undefined && { id }), ...(owner !== undefined && { owner }) },
+    });
+    if (denial === undefined) return undefined;
+    const what = `the answer of ${peer.spiffeId} to registering ${endpoint.name} is not accepted`;
+    return new ForwarderError('denied', `${what}: ${denial.policy}: ${denial.reason}`);
   }
 
   /** The last answer without its end, as the registry expects a refresh; at first what we are. */
   #message(connection: Connection): NetworkServiceEndpoint {
     const { name, services, labels } = this.#parts;
     const url = this.#announce(connection);
-    if (this.#registered === undefined) return endpointNamed({ name, services, labels, url });
-    return { ...this.#registered, name, url, expirationTime: undefined };
+    if (this.#accepted === undefined) return endpointNamed({ name, services, labels, url });
+    return { ...this.#accepted.endpoint, name, url, expirationTime: undefined };
   }
 
   #announce(connection: Connection): string {

@@ -86,6 +86,13 @@ const settingsTable: { readonly [Key in keyof Settings]: Setting<Settings[Key]> 
     default: 'etc/nsm/opa/common/.*.rego,etc/nsm/opa/registry/.*.rego,etc/nsm/opa/client/.*.rego',
     meaning: "Regular expressions that select the policies for the registry's answers. Empty: no policy.",
   },
+  serverPolicies: {
+    variable: 'NSM_SERVER_POLICIES',
+    kind: list,
+    default: 'etc/nsm/opa/common/.*.rego,etc/nsm/opa/server/.*.rego,etc/nsm/opa/monitor/.*.rego',
+    meaning:
+      'Regular expressions that select the policies for callers; those of `monitor/` are for who watches. Empty: no policy.',
+  },
   resourcePollTimeout: {
     variable: 'NSM_RESOURCE_POLL_TIMEOUT',
     kind: duration,

@@ -13,6 +13,7 @@ export interface Settings {
   readonly dialTimeout: number;
   readonly maxTokenLifetime: number;
   readonly registryClientPolicies: readonly string[];
+  readonly serverPolicies: readonly string[];
   readonly resourcePollTimeout: number;
   readonly podGoneGrace: number;
   /** Undefined: clients' SPIFFE ids say nothing about pods. */

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { ForwarderError } from '../../../src/ports/error.js';
 import type { Peer } from '../../../src/transport/peer.js';
 import type { Headers, IncomingCall, Service } from '../../../src/transport/service.js';
@@ -6,6 +7,7 @@ import type { Headers, IncomingCall, Service } from '../../../src/transport/serv
 export const manager: Peer = {
   spiffeId: 'spiffe://test/manager',
   notAfter: Date.UTC(2030, 0, 2),
+  publicKey: generateKeyPairSync('ec', { namedCurve: 'prime256v1' }).publicKey,
   receive: () => Promise.reject(new ForwarderError('refused', 'no descriptor came')),
   sendFile: () => {
     throw new ForwarderError('unsupported', 'no files are passed here');

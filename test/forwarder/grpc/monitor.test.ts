@@ -20,7 +20,8 @@ async function listening(selector = everything) {
   const client = await oneClient();
   const leaves = new AbortController();
   const draining = new AbortController();
-  const service = monitorConnections(client.world.forwarder, draining.signal);
+  const openDoor = { monitor: () => () => true };
+  const service = monitorConnections(client.world.forwarder, openDoor, draining.signal);
   const events = stream<ConnectionEvent>(service, 'monitorConnections', selector, incoming({ signal: leaves.signal }));
   const next = async () => (await events.next()).value as ConnectionEvent;
   return { ...client, events, next, leaves, draining };

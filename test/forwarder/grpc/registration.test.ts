@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { Registration, type RegistrationParts } from '../../../src/forwarder/grpc/registration.js';
+import { tokensValid } from '../../../src/policies/path-policies.js';
 import { ForwarderError } from '../../../src/ports/error.js';
 import { SimClock } from '../../sim/clock.js';
 import { keptLog } from '../../transport/support/kept-log.js';
@@ -20,6 +21,8 @@ describe('a registration', () => {
       services: ['forwarder', 'sriovns'],
       labels: { p2p: 'true' },
       url: 'unix:///here.sock',
+      policies: [],
+      onManager: () => undefined,
       clock,
       log,
       signal: ending.signal,
@@ -146,6 +149,32 @@ describe('a registration', () => {
     expect(manager.told.at(-1)).to.deep.include({ method: 'Unregister', path: manager.path });
     expect(manager.count('Register')).to.equal(1);
     expect([clock.pending, manager.watches]).to.deep.equal([0, 0]);
+  });
+
+  it('tells who the manager is before it asks for anything', async () => {
+    const told: unknown[] = [];
+    await create({ onManager: (spiffeId) => told.push([spiffeId, manager.count('Register')]) }).start();
+    expect(told).to.deep.equal([['spiffe://test/manager', 0]]);
+  });
+
+  it('is taken back when the answer breaks a policy, and asked for again', async () => {
+    const registered = create({ policies: [tokensValid] }).start();
+    await clock.advance(50);
+    expect(manager.told.map(({ method }) => method)).to.deep.equal(['Register', 'Unregister']);
+    expect(log.lines.at(-1)).to.include('spiffe://test/manager').and.to.include('common/tokens_valid');
+
+    manager.path = JSON.stringify({ Index: 0, PathSegments: [] });
+    await clock.advance(5_000);
+    await registered;
+  });
+
+  it('stays when the answer to a refresh breaks a policy: what was accepted is good until its end', async () => {
+    manager.path = undefined;
+    await create({ policies: [tokensValid] }).start();
+    manager.path = JSON.stringify({ Index: 0, PathSegments: [{ token: 'nonsense' }] });
+    await clock.advance(50_000);
+    expect(manager.count('Register')).to.be.above(2);
+    expect(manager.count('Unregister')).to.equal(0);
   });
 
   it('S7: logs no token of the path, whatever the manager sends for it', async () => {

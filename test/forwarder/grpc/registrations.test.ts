@@ -21,6 +21,8 @@ describe('registrations under several names', () => {
       services: ['forwarder'],
       labels: {},
       url: 'unix:///here.sock',
+      policies: [],
+      onManager: () => undefined,
       clock,
       log: keptLog(),
       signal: ending.signal,

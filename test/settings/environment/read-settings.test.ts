@@ -48,6 +48,7 @@ describe('settings from the environment', () => {
         'etc/nsm/opa/registry/.*.rego',
         'etc/nsm/opa/client/.*.rego',
       ],
+      serverPolicies: ['etc/nsm/opa/common/.*.rego', 'etc/nsm/opa/server/.*.rego', 'etc/nsm/opa/monitor/.*.rego'],
       resourcePollTimeout: 30_000,
       podGoneGrace: 30_000,
       spiffeIdTemplate: undefined,
@@ -91,6 +92,7 @@ describe('settings from the environment', () => {
     ['NSM_DIAL_TIMEOUT', '5s', { dialTimeout: 5_000 }],
     ['NSM_MAX_TOKEN_LIFETIME', '10m', { maxTokenLifetime: 600_000 }],
     ['NSM_REGISTRY_CLIENT_POLICIES', 'a,b', { registryClientPolicies: ['a', 'b'] }],
+    ['NSM_SERVER_POLICIES', 'a,b', { serverPolicies: ['a', 'b'] }],
     ['NSM_RESOURCE_POLL_TIMEOUT', '1s', { resourcePollTimeout: 1_000 }],
     ['NSM_POD_GONE_GRACE', '1m', { podGoneGrace: 60_000 }],
     ['NSM_SPIFFE_ID_TEMPLATE', 'spiffe://d/{pod}', { spiffeIdTemplate: 'spiffe://d/{pod}' }],
@@ -133,6 +135,7 @@ describe('a variable set to the empty text', () => {
   const empties: readonly (readonly [string, Partial<Settings>])[] = [
     ['NSM_LABELS', { labels: {} }],
     ['NSM_REGISTRY_CLIENT_POLICIES', { registryClientPolicies: [] }],
+    ['NSM_SERVER_POLICIES', { serverPolicies: [] }],
     ['NSM_LISTEN_ON', { listenOn: undefined }],
     ['NSM_SPIFFE_ID_TEMPLATE', { spiffeIdTemplate: undefined }],
     ['NSM_LINK_LOSS_HOLD', { linkLossHold: undefined }],
