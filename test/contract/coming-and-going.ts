@@ -1,6 +1,5 @@
 import { expect } from 'chai';
 import type { Ending, KubeletHarness } from './kubelet-harness.js';
-import { names, type PluginUnderTest } from './plugin-under-test.js';
 
 /** What happens on a node, in any order. */
 export type Happening =
@@ -8,23 +7,39 @@ export type Happening =
   | { readonly do: 'restart-kubelet'; readonly ending: Ending }
   | { readonly do: 'restart-plugin' };
 
-const [name] = names;
+/** A device plugin, alone or in its daemon, that can be ended and started anew. */
+export interface RestartablePlugin {
+  /** However it ends: also in the middle of everything. */
+  stop(): Promise<void>;
+  start(): Promise<void>;
+  /** Resolves when kubelet itself says that so many tokens of the resource can be allocated. */
+  counted(resource: string, count: number): Promise<void>;
+  /** Ids that it thinks pods have, where it can be asked. */
+  held?(resource: string): ReadonlySet<string>;
+  /** The pod that it thinks has the token, where it can be asked. */
+  ownerOf?(token: string): string | undefined;
+}
+
+/** Where pods come and go. */
+export interface ComingAndGoingParts {
+  readonly kubelet: KubeletHarness;
+  readonly plugin: RestartablePlugin;
+  readonly resource: string;
+  /** How many tokens there are. */
+  readonly capacity: number;
+}
 
 /**
  * Lets pods come and go while kubelet and plugin are restarted, and after each step compares what kubelet's checkpoint,
  * the pods' environments and the pool say: no token is lost, none is given twice.
  */
 export class ComingAndGoing {
-  readonly #kubelet: KubeletHarness;
-  readonly #plugin: PluginUnderTest;
-  readonly #capacity: number;
+  readonly #parts: ComingAndGoingParts;
   readonly #pods = new Map<string, string>();
   #made = 0;
 
-  constructor(kubelet: KubeletHarness, plugin: PluginUnderTest, capacity: number) {
-    this.#kubelet = kubelet;
-    this.#plugin = plugin;
-    this.#capacity = capacity;
+  constructor(parts: ComingAndGoingParts) {
+    this.#parts = parts;
   }
 
   /** How many pods there have been. */
@@ -32,21 +47,27 @@ export class ComingAndGoing {
     return this.#made;
   }
 
+  /** How many pods there are. */
+  get present(): number {
+    return this.#pods.size;
+  }
+
   async happen(happening: Happening): Promise<void> {
+    const { kubelet, plugin, capacity } = this.#parts;
     switch (happening.do) {
       case 'add':
-        if (this.#pods.size < this.#capacity) await this.#add();
+        if (this.#pods.size < capacity) await this.#add();
         break;
       case 'remove':
         await this.#remove(happening.number);
         break;
       case 'restart-kubelet':
-        await this.#kubelet.stop(happening.ending);
-        await this.#kubelet.start();
+        await kubelet.stop(happening.ending);
+        await kubelet.start();
         break;
       case 'restart-plugin':
-        await this.#plugin.stop();
-        await this.#plugin.start();
+        await plugin.stop();
+        await plugin.start();
     }
     await this.#agree();
   }
@@ -57,10 +78,10 @@ export class ComingAndGoing {
   }
 
   async #add(): Promise<void> {
-    await this.#plugin.counted(name, this.#capacity);
+    const { kubelet, resource } = this.#parts;
     this.#made += 1;
     const pod = `pod-${this.#made}`;
-    const { [`NSM_SRIOV_TOKENS_${name}`]: token = '' } = await this.#kubelet.addPod(pod, { [name]: 1 });
+    const { [`NSM_SRIOV_TOKENS_${resource}`]: token = '' } = await kubelet.addPod(pod, { [resource]: 1 });
     expect([...this.#pods.values()], 'a token is given to two pods').not.to.include(token);
     expect(token).to.match(/^sriov-/);
     this.#pods.set(pod, token);
@@ -70,22 +91,24 @@ export class ComingAndGoing {
     const pod = [...this.#pods.keys()][number % Math.max(this.#pods.size, 1)];
     if (pod === undefined) return;
     this.#pods.delete(pod);
-    await this.#kubelet.removePod(pod);
+    await this.#parts.kubelet.removePod(pod);
   }
 
   /** Pods keep their tokens at once and always; that others are given back is noticed after a while. */
   async #agree(): Promise<void> {
-    await this.#plugin.counted(name, this.#capacity);
+    const { kubelet, plugin, resource, capacity } = this.#parts;
+    await plugin.counted(resource, capacity);
     const given = [...this.#pods.values()].sort();
-    expect([...this.#kubelet.held(name)], 'the checkpoint').to.include.members(given);
-    expect([...this.#plugin.held(name)], 'the pool').to.include.members(given);
+    const checkpointed = kubelet.checkpointed(resource);
+    expect(new Set(checkpointed).size, 'an id is twice in the checkpoint').to.equal(checkpointed.length);
+    const accounts = async () => [await kubelet.held(resource), plugin.held?.(resource) ?? new Set(given)];
+    for (const ids of [checkpointed, ...(await accounts())]) expect([...ids]).to.include.members(given);
     const same = (ids: ReadonlySet<string>) => [...ids].sort().join() === given.join();
-    await this.#kubelet.until('kubelet and pool have what pods have', () =>
-      [this.#kubelet.held(name), this.#plugin.held(name)].every(same),
+    await kubelet.until('kubelet and plugin have what pods have', async () => (await accounts()).every(same));
+    const { ownerOf } = plugin;
+    if (ownerOf === undefined) return;
+    await kubelet.until('the owners are known', () =>
+      [...this.#pods].every(([pod, token]) => new RegExp(`^${pod}(-|$)`).test(ownerOf.call(plugin, token) ?? '')),
     );
-    await this.#kubelet.until('the owners are known', () => this.#plugin.plugin.owners.size === given.length);
-    for (const [pod, token] of this.#pods) {
-      expect(this.#plugin.plugin.owners.get(token)?.pod, token).to.match(new RegExp(`^${pod}(-|$)`));
-    }
   }
 }

@@ -19,8 +19,10 @@ export interface KubeletHarness extends AsyncDisposable {
   addPod(name: string, requests: Readonly<Record<string, number>>): Promise<Record<string, string>>;
   /** Resolves when kubelet has forgotten the pod. */
   removePod(name: string): Promise<void>;
-  /** Ids of a resource that containers have, by kubelet's checkpoint. */
-  held(resource: string): ReadonlySet<string>;
+  /** Ids of a resource that containers have, by what kubelet says now. */
+  held(resource: string): Promise<ReadonlySet<string>>;
+  /** The same as often as its checkpoint says it; pods that are gone may be in there until it is written again. */
+  checkpointed(resource: string): readonly string[];
   /** Resolves when the condition holds. @throws Error with its name when it takes too long */
   until(what: string, condition: () => boolean | Promise<boolean>): Promise<void>;
 }

@@ -6,6 +6,7 @@ import { parsePciAddress } from '../../src/ports/pci-address.js';
 import { ResourcePool } from '../../src/resourcepool/resource-pool.js';
 import type { TokenId } from '../../src/resourcepool/token-id.js';
 import { RecordedLog } from '../deviceplugin/recorded-log.js';
+import type { RestartablePlugin } from './coming-and-going.js';
 import type { KubeletHarness } from './kubelet-harness.js';
 
 const never = new AbortController().signal;
@@ -13,8 +14,20 @@ const never = new AbortController().signal;
 /** Two names over the VFs of one PF. */
 export const names = ['service.domain.1/10G', 'service.domain.1/20G'] as const;
 
+/** Ids that kubelet itself says can be allocated; none while it does not say. */
+export async function allocatable(kubelet: KubeletHarness, resource: string): Promise<ReadonlySet<string>> {
+  const ids = await new PodResources(kubelet.podResourcesPath, kubelet.clock).allocatable(never).catch(() => undefined);
+  return ids?.get(resource) ?? new Set();
+}
+
+/** Waits until kubelet itself says that so many can be allocated. */
+export async function counted(kubelet: KubeletHarness, resource: string, count: number): Promise<void> {
+  const what = `${count} of ${resource} can be allocated`;
+  await kubelet.until(what, async () => (await allocatable(kubelet, resource)).size === count);
+}
+
 /** The device plugin over a pool of its own, as often as it is started anew. */
-export class PluginUnderTest implements AsyncDisposable {
+export class PluginUnderTest implements RestartablePlugin, AsyncDisposable {
   readonly #kubelet: KubeletHarness;
   readonly #vfs: number;
   readonly log = new RecordedLog();
@@ -47,17 +60,16 @@ export class PluginUnderTest implements AsyncDisposable {
     this.#plugin = undefined;
   }
 
-  /** Ids that kubelet itself says can be allocated; none while it does not say. */
-  async allocatable(name: string): Promise<ReadonlySet<string>> {
-    const podResources = new PodResources(this.#kubelet.podResourcesPath, this.#kubelet.clock);
-    const ids = await podResources.allocatable(never).catch(() => undefined);
-    return ids?.get(name) ?? new Set();
+  allocatable(name: string): Promise<ReadonlySet<string>> {
+    return allocatable(this.#kubelet, name);
   }
 
-  /** Waits until kubelet may allocate so many. */
-  async counted(name: string, count: number): Promise<void> {
-    const what = `${count} of ${name} can be allocated`;
-    await this.#kubelet.until(what, async () => (await this.allocatable(name)).size === count);
+  counted(name: string, count: number): Promise<void> {
+    return counted(this.#kubelet, name, count);
+  }
+
+  ownerOf(token: string): string | undefined {
+    return this.plugin.owners.get(token)?.pod;
   }
 
   /** Ids that the pool thinks pods have. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { ComingAndGoing, type Happening } from '../contract/coming-and-going.js';
 import { kubeletContract } from '../contract/kubelet.contract.js';
-import { PluginUnderTest } from '../contract/plugin-under-test.js';
+import { names, PluginUnderTest } from '../contract/plugin-under-test.js';
 import { ModelKubelet } from './model-kubelet.js';
 
 kubeletContract('the simulated kubelet', () => ModelKubelet.create());
@@ -25,7 +25,7 @@ describe('tokens with the simulated kubelet', function () {
         await using kubelet = await ModelKubelet.create();
         await using plugin = new PluginUnderTest(kubelet, 3);
         await plugin.start();
-        const node = new ComingAndGoing(kubelet, plugin, 3);
+        const node = new ComingAndGoing({ kubelet, plugin, resource: names[0], capacity: 3 });
         for (const happening of happenings) await node.happen(happening);
         await node.removeAll();
       }),

@@ -45,8 +45,12 @@ export class ModelKubelet implements KubeletHarness {
     this.kubelet.removePod('default', name);
   }
 
-  held(resource: string): ReadonlySet<string> {
+  async held(resource: string): Promise<ReadonlySet<string>> {
     return this.kubelet.held(resource);
+  }
+
+  checkpointed(resource: string): readonly string[] {
+    return [...this.kubelet.held(resource)];
   }
 
   async until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {

@@ -87,13 +87,12 @@ export interface PodWish {
   readonly image?: string;
   readonly command?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  readonly workingDir?: string;
   readonly requests?: Readonly<Record<string, number>>;
   /** Folders of the machine by where the container finds them. */
   readonly mounts?: Readonly<Record<string, string>>;
   /** Seconds between TERM and KILL. */
   readonly grace?: number;
-  /** What the kernel has to forbid; nothing unless told. */
-  readonly privileged?: boolean;
 }
 
 /**
@@ -106,7 +105,6 @@ export function podManifest(wish: PodWish, uid: string): string {
   const volumeMounts = Object.keys(mounts).map((mountPath, index) => ({ name: `v${index}`, mountPath }));
   const env = Object.entries(wish.env ?? {}).map(([key, value]) => ({ name: key, value }));
   const limits = Object.fromEntries(Object.entries(requests).map(([resource, count]) => [resource, String(count)]));
-  const security = wish.privileged === true ? { securityContext: { privileged: true } } : {};
   const container = {
     name: 'app',
     image,
@@ -115,7 +113,7 @@ export function podManifest(wish: PodWish, uid: string): string {
     env,
     volumeMounts,
     resources: { limits },
-    ...security,
+    ...(wish.workingDir !== undefined && { workingDir: wish.workingDir }),
   };
   const spec = { terminationGracePeriodSeconds: grace, enableServiceLinks: false, volumes, containers: [container] };
   return JSON.stringify({ apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace: 'default', uid }, spec });
