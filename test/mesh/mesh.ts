@@ -11,6 +11,7 @@ import { namesOf, pciConfig } from '../../simulation/node-options.js';
 import { daemonEnvironment } from '../../simulation/surroundings.js';
 import { mark } from '../../simulation/traces.js';
 import type { NamespaceFile } from '../../src/native/network-namespace.js';
+import type { GoConnection } from '../interop/go-client.js';
 import { MeshClient } from './client.js';
 import { eventually } from './eventually.js';
 import { connectFarEnd } from './far-end.js';
@@ -37,7 +38,7 @@ const registryUrl = 'tcp://127.0.0.1:15002';
 const managerTcpUrl = 'tcp://127.0.0.1:15001';
 const pf = { address: '0000:01:00.0', totalVfs: 4, vfs: 4 };
 const [resource = ''] = namesOf(pf);
-const peers = ['registry', 'manager', 'endpoint', 'watcher', 'client'] as const;
+const peers = ['registry', 'manager', 'endpoint', 'watcher', 'intruder', 'client'] as const;
 
 /**
  * A node in a mesh: SPIRE, registry, manager and endpoint are real and run in a network namespace of their own; cards and
@@ -64,7 +65,7 @@ export class Mesh implements AsyncDisposable {
     this.registry = this.#peer('registry', ['-listen', registryUrl]);
     this.manager = this.#peer('manager', ['-name', 'nsmgr', '-listen', listen, '-registry', registryUrl]);
     const endpointUrl = `unix://${join(parts.folder, 'nse.sock')}`;
-    const service = ['-service', networkService, '-manager', this.#managerUrl];
+    const service = ['-service', networkService, '-manager', this.managerUrl];
     this.endpoint = this.#peer('endpoint', ['-name', this.endpointName, '-listen', endpointUrl, ...service]);
   }
 
@@ -113,7 +114,7 @@ export class Mesh implements AsyncDisposable {
     const requests = { [resource]: 1 };
     const podEnv = await kubelet.addPod({ namespace: 'default', name, container: 'nsc', requests });
     const service = `kernel://${networkService}/nsm-1?sriovToken=${resource}`;
-    const toManager = ['-manager', this.#managerUrl, '-service', service];
+    const toManager = ['-manager', this.managerUrl, '-service', service];
     const client = new MeshClient({
       name,
       program: join(folder, 'bin/client'),
@@ -128,6 +129,28 @@ export class Mesh implements AsyncDisposable {
     hardware.hold(pathOf(client.namespace));
     this.clients.push(client);
     return cleanup.use(client);
+  }
+
+  /** Somebody with an identity of its own who has got hold of a connection, and asks for it at this URL. */
+  async intrude(connection: GoConnection, url: string, signal: AbortSignal): Promise<Peer> {
+    const { folder, cleanup } = this.#parts;
+    const file = join(folder, `stolen-${this.clients.length}.json`);
+    await writeFile(file, JSON.stringify(connection));
+    const intruder = cleanup.use(this.#peer('intruder', ['-manager', url, '-connection', file]));
+    await intruder.start(signal);
+    await intruder.until(({ event }) => event === 'close', signal);
+    return intruder;
+  }
+
+  /** Where the manager listens. */
+  get managerUrl(): string {
+    return `unix://${join(this.#parts.folder, 'nsm.io.sock')}`;
+  }
+
+  /** Where the daemon listens, as nobody but it and the manager should know. */
+  get daemonUrl(): string {
+    const line = this.daemonLines.findLast((it) => it.includes('phase: listening')) ?? '';
+    return /unix:\/\/[^\s"\]]+/.exec(line)?.[0] ?? '';
   }
 
   /** Tells of every change of what is registered as a forwarder. */
@@ -149,10 +172,6 @@ export class Mesh implements AsyncDisposable {
   /** Where the peers' own logs go; they go with the mesh unless MESH_LOGS names a folder. */
   get #logs(): string {
     return process.env['MESH_LOGS'] ?? this.#parts.folder;
-  }
-
-  get #managerUrl(): string {
-    return `unix://${join(this.#parts.folder, 'nsm.io.sock')}`;
   }
 
   #peer(role: (typeof peers)[number], args: readonly string[]): Peer {

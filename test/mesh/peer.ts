@@ -4,7 +4,7 @@ import type { GoConnection } from '../interop/go-client.js';
 
 /** What a peer tells of, one line each. */
 export interface PeerEvent {
-  readonly event: 'ready' | 'request' | 'close' | 'registered' | 'deleted';
+  readonly event: 'ready' | 'request' | 'close' | 'monitor' | 'seen' | 'registered' | 'deleted';
   /** ms since the epoch. */
   readonly at: number;
   /** Of a call: how long it took. */
@@ -17,7 +17,7 @@ export interface PeerEvent {
 export interface PeerOptions {
   /** Its path, which is also what SPIRE knows it by. */
   readonly program: string;
-  readonly role: 'registry' | 'manager' | 'endpoint' | 'client' | 'watcher';
+  readonly role: 'registry' | 'manager' | 'endpoint' | 'client' | 'watcher' | 'intruder';
   readonly args: readonly string[];
   readonly namespace: NamespaceFile;
   readonly env: Readonly<Record<string, string>>;

@@ -6,6 +6,7 @@
 //	mesh-peer endpoint -name NAME -listen unix:///path -manager unix:///path -service NAME -prefix 172.16.1.0/26
 //	mesh-peer client   -name NAME -manager unix:///path -service kernel://service/nsm-1?sriovToken=domain/capability
 //	mesh-peer watcher  -registry tcp://127.0.0.1:15002 -service NAME
+//	mesh-peer intruder -manager unix:///path -connection FILE
 //
 // All take their identity from the SPIFFE Workload API at SPIFFE_ENDPOINT_SOCKET, and write one JSON line to their
 // standard output for each thing that happened. They end with SIGTERM; a client closes its connection first.
@@ -27,7 +28,7 @@ import (
 
 // options are those of all roles; each uses some.
 type options struct {
-	name, listen, registry, manager, service, prefix, logFile string
+	name, listen, registry, manager, service, prefix, connection, logFile string
 
 	tokenLifetime time.Duration
 }
@@ -38,11 +39,12 @@ var roles = map[string]func(context.Context, *identity, options) error{
 	"endpoint": runEndpoint,
 	"client":   runClient,
 	"watcher":  runWatcher,
+	"intruder": runIntruder,
 }
 
 func main() {
 	if len(os.Args) < 2 || roles[os.Args[1]] == nil {
-		fail(fmt.Errorf("expected a role: registry, manager, endpoint, client or watcher"))
+		fail(fmt.Errorf("expected a role: registry, manager, endpoint, client, watcher or intruder"))
 	}
 	given := readOptions(os.Args[1], os.Args[2:])
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -67,6 +69,7 @@ func readOptions(role string, args []string) (given options) {
 	flags.StringVar(&given.manager, "manager", "", "URL of the manager")
 	flags.StringVar(&given.service, "service", "", "the network service; for a client mechanism://service/interface?labels")
 	flags.StringVar(&given.prefix, "prefix", "172.16.1.0/26", "addresses that the endpoint gives")
+	flags.StringVar(&given.connection, "connection", "", "file with somebody's connection, in protobuf's JSON form")
 	flags.StringVar(&given.logFile, "log", "", "file for the SDK's own log")
 	flags.DurationVar(&given.tokenLifetime, "token-lifetime", 10*time.Minute, "how long tokens are good")
 	_ = flags.Parse(args)
