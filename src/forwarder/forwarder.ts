@@ -30,6 +30,7 @@ import { regainFromCaller } from './elements/hold-namespace.js';
 import { leaveFormerHop } from './elements/leave-former-hop.js';
 import { updateToken, withTokens } from './elements/update-token.js';
 import { auditForEver } from './recovery/audit.js';
+import { cleanDoubted } from './recovery/mend-records.js';
 import { type Stray, Strays } from './recovery/strays.js';
 import { type TakenOver, takeOver } from './recovery/take-over.js';
 import { undoAttempt } from './undoing.js';
@@ -101,6 +102,7 @@ export function createForwarder(parts: ForwarderParts): Forwarder {
     {
       ...kernelInverses(world),
       'function-claimed': releaseFunction(functions, strays),
+      'function-doubted': cleanDoubted(world),
       onward: closeOnward(nextHops, parts.directory),
     },
     clock,
@@ -138,7 +140,7 @@ export function createForwarder(parts: ForwarderParts): Forwarder {
     quarantined: () => quarantine.report(),
     strays: () => strays.report(),
     async takeOver(abort) {
-      const taken = await takeOver({ book, records, connections, functions, inspect, world, quarantine, log }, abort);
+      const taken = await takeOver({ ...parts, book, records, connections, inspect, world, quarantine }, abort);
       await strays.takeOver(abort);
       return { connections: taken, quarantined: quarantine.report(), strays: strays.report() };
     },

@@ -1,4 +1,4 @@
-import type { Entry, EntryId, Inverse } from '../../ledger/entry.js';
+import type { Entry, Inverse } from '../../ledger/entry.js';
 import type { QuarantineEvents } from '../../ledger/quarantine.js';
 import { ForwarderError } from '../../ports/error.js';
 import type { PciAddress } from '../../ports/pci-address.js';
@@ -122,17 +122,6 @@ export async function settleStray<T>({ held: { ledger } }: Call, work: () => Pro
 export function recordedClaim({ kind, function: address, args }: Entry): RecordedClaim | undefined {
   if (kind !== 'function-claimed' || address === undefined) return undefined;
   return { ...(args as unknown as Omit<RecordedClaim, 'function'>), function: address };
-}
-
-/** Stands for the claim of a VF of which only later steps are still on record. */
-export function lostClaim({ connection, function: address }: Entry, id: EntryId): Entry {
-  const at = address === undefined ? {} : { function: address };
-  return { id, connection, state: 'done', kind: 'function-claimed', args: { owner: connection }, ...at, frees: true };
-}
-
-/** True for a {@link lostClaim}: nobody knows its token. */
-export function isLost(claim: Partial<RecordedClaim>): boolean {
-  return claim.token === undefined;
 }
 
 /** Gives the VF back; one that was claimed where its client has it, and no more, goes back to the strays. */

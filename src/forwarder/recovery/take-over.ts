@@ -10,8 +10,9 @@ import type { ConnectionRecord, ConnectionRecords } from '../chain/connection-re
 import type { Connections } from '../chain/connections.js';
 import type { HeldConnection } from '../chain/held-connection.js';
 import type { Inspect } from '../elements/choose-mechanism.js';
-import { type Functions, isLost, lostClaim, recordedClaim } from '../elements/claim-function.js';
+import { type Functions, type RecordedClaim, recordedClaim } from '../elements/claim-function.js';
 import { onwardCandidate } from '../elements/connect-onward.js';
+import { mendRecords } from './mend-records.js';
 
 /** What became of one connection of a former process. */
 export interface TakenOver {
@@ -27,6 +28,8 @@ export interface TakenOver {
 export interface TakeOverParts {
   readonly book: Book;
   readonly records: ConnectionRecords;
+  /** False when the journal has lost some of them. */
+  readonly recordsComplete: boolean;
   readonly connections: Connections;
   readonly functions: Functions;
   readonly inspect: Inspect;
@@ -67,25 +70,15 @@ export async function takeOver(parts: TakeOverParts, signal: AbortSignal): Promi
   );
 }
 
-function readLegacies({ book, records }: TakeOverParts): Legacy[] {
+function readLegacies({ book, records, recordsComplete, functions }: TakeOverParts): Legacy[] {
   const entries = book.byConnection();
   const known = records.all();
+  const knowledge = { book, recordsComplete, offered: functions.all() };
   return [...new Set([...entries.keys(), ...known.keys()])].map((id) => ({
     id,
-    entries: withClaims(book, entries.get(id) ?? []),
+    entries: mendRecords(knowledge, entries.get(id) ?? []),
     record: known.get(id),
   }));
-}
-
-/**
- * A damaged journal may have lost the claim of a VF and kept what was done to it. Undoing that ends with the claim, so
- * one that nobody can have again is put in its place; the next process does the same if it has to.
- */
-function withClaims(book: Book, entries: readonly Entry[]): readonly Entry[] {
-  const claimed = new Set(entries.flatMap((entry) => recordedClaim(entry)?.function ?? []));
-  const lost = new Map(entries.flatMap((entry) => (entry.function === undefined ? [] : [[entry.function, entry]])));
-  for (const address of claimed) lost.delete(address);
-  return [...[...lost.values()].map((entry) => lostClaim(entry, book.nextId())), ...entries];
 }
 
 /** @returns VFs that the pool cannot give to their connection again, each with the reason; nobody gets them for now */
@@ -94,7 +87,7 @@ function claimAgain(functions: Functions, { entries }: Legacy): [PciAddress, str
     const claim = recordedClaim(entry);
     if (claim === undefined) return [];
     try {
-      if (isLost(claim)) throw new ForwarderError('not-found', `the record of who has ${claim.function} was lost`);
+      requireToken(claim);
       functions.adopt(claim);
       return [];
     } catch (thrown) {
@@ -103,6 +96,11 @@ function claimAgain(functions: Functions, { entries }: Legacy): [PciAddress, str
       return [[claim.function, reason]];
     }
   });
+}
+
+/** The claim may have been put back for one that was lost. */
+function requireToken({ token, function: address }: Partial<RecordedClaim>): void {
+  if (token === undefined) throw new ForwarderError('not-found', `the record of who has ${address} was lost`);
 }
 
 interface Case {
