@@ -37,6 +37,11 @@ export class NetdevMaker {
     pf.netdevs.push(home.create(origin, { name: name ?? home.freeName('eth'), mac, mtu: 1500, up: true }));
   }
 
+  /** All netdevs of a PF vanish. */
+  removeOfPf(pf: SimPf): void {
+    for (const netdev of pf.netdevs.splice(0)) netdev.namespace.release(netdev);
+  }
+
   /** A VF's netdev, new: down, and with a random MAC unless its PF has set one. */
   ofVf(vf: SimVf): void {
     if (!vf.pf.quirks.lateNetdev) this.#register(vf);

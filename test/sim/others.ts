@@ -5,6 +5,7 @@ import type { NamespaceRegistry } from './namespace-registry.js';
 import type { Netdev } from './netdev.js';
 import { changeNetdev } from './netdev-changes.js';
 import type { NetdevMaker } from './netdev-maker.js';
+import type { PfOptions } from './pci-function.js';
 import type { PciTree } from './pci-tree.js';
 
 /**
@@ -31,6 +32,23 @@ export class Others {
   addPort(pf: string, port: { name: string; physPortName?: string; devPort?: number }): void {
     const found = this.#tree.function(parsePciAddress(pf));
     if (found.kind === 'pf') this.#maker.port(found, port);
+  }
+
+  /** An administrator writes 0 to `sriov_numvfs` of a PF. */
+  removeVfs(pf: string): void {
+    const found = this.#tree.function(parsePciAddress(pf));
+    if (found.kind === 'pf') this.#tree.removeVfs(found);
+  }
+
+  /** The card is pulled. */
+  unplug(pf: string): void {
+    const found = this.#tree.function(parsePciAddress(pf));
+    if (found.kind === 'pf') this.#tree.unplug(found);
+  }
+
+  /** A card is put in. */
+  plug(pf: PfOptions): void {
+    this.#tree.plug(pf);
   }
 
   /** Changes a link: udev renames it, the client takes it down. */

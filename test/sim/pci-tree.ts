@@ -86,6 +86,21 @@ export class PciTree {
     }
   }
 
+  /** As writing 0 to `sriov_numvfs`: VFs vanish with their netdevs, wherever those are. */
+  removeVfs(pf: SimPf): void {
+    for (const vf of pf.vfs.splice(0)) {
+      this.#release(vf);
+      this.#functions.delete(vf.address);
+    }
+  }
+
+  /** As pulling the card: it vanishes with all its VFs. */
+  unplug(pf: SimPf): void {
+    this.removeVfs(pf);
+    this.#makes.removeOfPf(pf);
+    this.#functions.delete(pf.address);
+  }
+
   /** Binds over `driver_override`. @throws ForwarderError `not-found`, `unsupported`; the VF keeps what it had */
   bind(vf: SimVf, driver: string, signal: AbortSignal): void | Promise<void> {
     if (vf.driver === driver) return;
