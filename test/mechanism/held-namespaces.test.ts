@@ -44,6 +44,38 @@ describe('HeldNamespaces', () => {
     expect(() => held.get(namespace.id)).to.throw(`network namespace ${namespace.id} is not held`);
   });
 
+  it('counts whom a former process held it for, and keeps it open for them', () => {
+    const { node, open, held } = client();
+    using id = open();
+    held.expect(id.id, 'c1');
+    expect([held.holders(id.id), held.isHolder(id.id, 'c1'), held.find(id.id)]).to.deep.equal([1, false, undefined]);
+    held.hold(open(), 'c2');
+    expect([held.holders(id.id), held.isHolder(id.id, 'c1')]).to.deep.equal([2, false]);
+    held.drop(id.id, 'c2');
+    expect(held.find(id.id)?.id).to.equal(id.id);
+    held.drop(id.id, 'c1');
+    expect([held.size, node.openHandles()]).to.deep.equal([0, 1]);
+  });
+
+  it('shows a namespace to all as long as somebody looks, and keeps it only if somebody holds it then', () => {
+    const { node, open, held } = client();
+    const one = open();
+    const first = held.show(one);
+    const second = held.show(open());
+    expect(node.openHandles()).to.equal(1);
+    first[Symbol.dispose]();
+    expect(held.find(one.id)).to.equal(one);
+    second[Symbol.dispose]();
+    expect([held.size, node.openHandles()]).to.deep.equal([0, 0]);
+    const again = open();
+    const third = held.show(again);
+    held.hold(again, 'c1');
+    third[Symbol.dispose]();
+    expect(held.find(again.id)).to.equal(again);
+    held.drop(again.id, 'c1');
+    expect([held.size, node.openHandles()]).to.deep.equal([0, 0]);
+  });
+
   it('remembers what a setting was before anybody changed it, as long as somebody holds the namespace', () => {
     const { open, held } = client();
     const { id } = held.hold(open(), 'c1');
