@@ -7,7 +7,7 @@ import { ProcessEnded, type StartOptions } from '../forwarder/simulated-process.
 import type { Setting } from './settings.js';
 import { Soundness } from './soundness.js';
 
-export const clientPath = '/sim/ns/client';
+const clientPath = '/sim/ns/client';
 
 /** How often the bystander refreshes, ms. */
 const stepMs = 120_000;

@@ -112,7 +112,7 @@ export async function unlessEnded<T>(work: Promise<T>, ended: AbortSignal): Prom
   }
 }
 
-export const silentLog: Log = {
+const silentLog: Log = {
   debug: () => undefined,
   info: () => undefined,
   warn: () => undefined,
