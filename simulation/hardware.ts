@@ -233,7 +233,11 @@ export class SimulatedHardware implements AsyncDisposable {
     if (this.#shown.get(port.function) === name) return;
     this.#shown.set(port.function, name);
     const netdevs = name === undefined ? [] : [{ name }];
-    this.#working = this.#working.then(() => tree.setNetdevs(port.function, netdevs)).catch(() => undefined);
+    // A driver that came or went meanwhile has made or removed another netdev: this one is history.
+    const show = async () => {
+      if (this.#shown.get(port.function) === name) await tree.setNetdevs(port.function, netdevs);
+    };
+    this.#working = this.#working.then(show).catch(() => undefined);
   }
 }
 
