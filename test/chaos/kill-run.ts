@@ -33,7 +33,8 @@ export class KillRun {
 
   constructor(parts: KillRunParts) {
     this.#parts = parts;
-    this.lives = new Lives(parts.node, parts.random, () => parts.restless.served);
+    const { node, random, restless } = parts;
+    this.lives = new Lives({ node, random, served: () => restless.served });
   }
 
   get members(): readonly RestlessClient[] {
@@ -80,6 +81,12 @@ export class KillRun {
       history: 'intact',
       records: [],
     });
+  }
+
+  /** For those who look for the cause of a failure. */
+  story(): string {
+    const logs = this.lives.logs.map((lines) => lines.join('\n'));
+    return [...this.members.map(({ doing }) => doing), ...logs].join('\n\n');
   }
 
   get #crowds(): readonly [Crowd, Crowd] {

@@ -1,3 +1,6 @@
+import { writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import { Cleanup } from '../../simulation/cleanup.js';
 import { isInstalled } from '../../simulation/ping.js';
@@ -59,12 +62,20 @@ describe('the daemon, killed again and again while 16 clients ask, refresh and c
     return ping;
   }
 
+  let run: KillRun | undefined;
+  afterEach(async function () {
+    if (this.currentTest?.state !== 'failed') return;
+    const file = join(tmpdir(), `chaos-${seed}.log`);
+    await writeFile(file, run?.story() ?? '');
+    console.log(`what the last daemons have logged, and what clients were doing: ${file}`);
+  });
+
   it(`loses no VF and no packet in ${kills} kills (seed ${seed}), and nothing is left when all have closed`, async function () {
     if (!isInstalled('ping')) skipBecause(this, 'needs ping (Debian package iputils-ping)');
     this.timeout(kills * 20_000);
     using comers = await crowdOf(restless, false);
     using stayers = await crowdOf(faithful, true);
-    const run = new KillRun({ node: fixture.node, pfs, restless: comers, faithful: stayers, random });
+    run = new KillRun({ node: fixture.node, pfs, restless: comers, faithful: stayers, random });
     await run.remember();
     for (const stayer of stayers.members) await stayer.request(patient());
     await using cleanup = new Cleanup();

@@ -1,10 +1,27 @@
 import { expect } from 'chai';
 import type { DaemonProcess } from '../../simulation/daemon-process.js';
-import type { SimulatedNode } from '../../simulation/node.js';
 import { SystemClock } from '../../src/clock/system-clock.js';
 import { Durations } from './durations.js';
 import { kill, writeHelpers } from './processes.js';
 import type { Random } from './random.js';
+
+/** Where daemons are started one after the other. */
+export interface Cradle {
+  /** The one that was started last. */
+  readonly daemon: DaemonProcess;
+  /** Which the environment of all of them names. */
+  readonly folder: string;
+  launchDaemon(): DaemonProcess;
+}
+
+export interface LivesParts {
+  readonly node: Cradle;
+  readonly random: Random;
+  /** How many calls of clients have succeeded so far. */
+  readonly served: () => number;
+  /** Longest time that a start may take, ms; a minute unless told. */
+  readonly startMs?: number;
+}
 
 /** How many lives end before the daemon serves; the others end under load. */
 const cutShort = 0.3;
@@ -17,7 +34,10 @@ const robbed = 0.3;
 /** How long a start takes until one was seen. */
 const firstGuessMs = 1_000;
 /** Enough for a start on a machine that has much else to do. */
-const startMs = 60_000;
+const usualStartMs = 60_000;
+
+/** How many logs are kept. */
+const keptLogs = 40;
 
 /** What the daemon says when it begins to take calls. */
 const serving = 'phase: listening';
@@ -29,22 +49,24 @@ export class Lives {
   kills = 0;
   killsBeforeServing = 0;
   killedHelpers = 0;
-  readonly #node: SimulatedNode;
+  /** What the last of them have logged, oldest first. */
+  readonly logs: (readonly string[])[] = [];
+  readonly #node: Cradle;
   readonly #random: Random;
   readonly #served: () => number;
+  readonly #startMs: number;
   readonly #clock = new SystemClock();
 
-  /** @param served - how many calls of clients have succeeded so far */
-  constructor(node: SimulatedNode, random: Random, served: () => number) {
+  constructor({ node, random, served, startMs = usualStartMs }: LivesParts) {
     this.#node = node;
     this.#random = random;
     this.#served = served;
+    this.#startMs = startMs;
   }
 
   /** A daemon that lives for a random while, alone or under the load of whoever asks it. */
   async liveShortly(): Promise<void> {
-    const launched = this.#clock.now();
-    const daemon = this.#node.launchDaemon();
+    const { daemon, launched } = this.#launch();
     const serves = this.#serving(daemon, launched);
     if (this.#random.chance(cutShort)) {
       await this.#pause(1.2 * (this.starts.quantile(0.5) ?? firstGuessMs));
@@ -58,10 +80,9 @@ export class Lives {
 
   /** A daemon that serves when this resolves. */
   async begin(): Promise<DaemonProcess> {
-    const launched = this.#clock.now();
-    const daemon = this.#node.launchDaemon();
+    const { daemon, launched } = this.#launch();
     await this.#serving(daemon, launched);
-    await reached(daemon, 'phase: registered');
+    await this.#reached(daemon, 'phase: registered');
     return daemon;
   }
 
@@ -86,8 +107,15 @@ export class Lives {
     await this.#calls();
   }
 
+  #launch(): { readonly daemon: DaemonProcess; readonly launched: number } {
+    const launched = this.#clock.now();
+    const daemon = this.#node.launchDaemon();
+    if (this.logs.push(daemon.lines) > keptLogs) this.logs.shift();
+    return { daemon, launched };
+  }
+
   async #serving(daemon: DaemonProcess, launched: number): Promise<void> {
-    await reached(daemon, serving);
+    await this.#reached(daemon, serving);
     this.starts.add(this.#clock.now() - launched);
   }
 
@@ -101,12 +129,12 @@ export class Lives {
   async #pause(longestMs: number): Promise<void> {
     await this.#clock.sleep(this.#random.below(Math.ceil(longestMs)));
   }
-}
 
-/** @throws Error with the daemon's last words when it does not get there in time */
-async function reached(daemon: DaemonProcess, phase: string): Promise<void> {
-  const deadline = AbortSignal.timeout(startMs);
-  await daemon.logged(phase, deadline).catch((error: unknown) => {
-    throw deadline.aborted ? new Error(`no "${phase}" in ${startMs} ms:\n${daemon.lines.join('\n')}`) : error;
-  });
+  /** @throws Error with the daemon's words when it does not get there in time */
+  async #reached(daemon: DaemonProcess, phase: string): Promise<void> {
+    const deadline = AbortSignal.timeout(this.#startMs);
+    await daemon.logged(phase, deadline).catch((error: unknown) => {
+      throw deadline.aborted ? new Error(`no "${phase}" in ${this.#startMs} ms:\n${daemon.lines.join('\n')}`) : error;
+    });
+  }
 }

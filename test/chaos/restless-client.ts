@@ -15,6 +15,8 @@ export interface RestlessOptions {
   readonly random: Random;
   /** Longest pause between two deeds, ms. */
   readonly pauseMs: number;
+  /** How long a call may take, ms; as usual unless told. */
+  readonly timeoutMs?: number;
   /** Never closes, and never wants anything new: it only refreshes. */
   readonly faithful?: boolean;
 }
@@ -94,14 +96,19 @@ export class RestlessClient {
 
   #ask(name: Deed['name'], interfaceName: string): Deed {
     const run = async (signal: AbortSignal) => {
-      await this.client.request({ token: this.#options.token, interfaceName, signal });
+      await this.client.request({ token: this.#options.token, interfaceName, signal, ...this.#patience });
       this.#name = interfaceName;
     };
     return { name, run };
   }
 
   #leave(): Deed {
-    return { name: 'close', run: (signal) => this.client.close({ signal }) };
+    return { name: 'close', run: (signal) => this.client.close({ signal, ...this.#patience }) };
+  }
+
+  get #patience(): { readonly timeoutMs?: number } {
+    const { timeoutMs } = this.#options;
+    return timeoutMs === undefined ? {} : { timeoutMs };
   }
 
   async #insist({ name, run }: Deed, end: AbortSignal): Promise<void> {
