@@ -78,7 +78,8 @@ export class ComingAndGoing {
   }
 
   async #add(): Promise<void> {
-    const { kubelet, resource } = this.#parts;
+    const { kubelet, plugin, resource, capacity } = this.#parts;
+    await plugin.counted(resource, capacity); // a pod whose resource nobody has registered starts without it
     this.#made += 1;
     const pod = `pod-${this.#made}`;
     const { [`NSM_SRIOV_TOKENS_${resource}`]: token = '' } = await kubelet.addPod(pod, { [resource]: 1 });

@@ -100,8 +100,8 @@ export class NaivePool {
     if (use.owners.length > 0) return true;
     const before = this.#stillHeldBefore(vf);
     if (before === undefined) reopen(use.token);
+    else this.#reinstate(before);
     this.#vacate(vf);
-    if (before !== undefined) this.#reinstate(before);
     return true;
   }
 
