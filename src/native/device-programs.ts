@@ -26,7 +26,7 @@ const BPF_F_REPLACE = 4;
 const BPF_F_QUERY_EFFECTIVE = 1;
 
 /** The flag of programs that may stand beside others on one cgroup; without it there is one, with flags 0 or 1. */
-export const BPF_F_ALLOW_MULTI = 2;
+const BPF_F_ALLOW_MULTI = 2;
 
 const EAGAIN = 11;
 const ENOSYS = 38;

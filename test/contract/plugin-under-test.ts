@@ -15,7 +15,7 @@ const never = new AbortController().signal;
 export const names = ['service.domain.1/10G', 'service.domain.1/20G'] as const;
 
 /** Ids that kubelet itself says can be allocated; none while it does not say. */
-export async function allocatable(kubelet: KubeletHarness, resource: string): Promise<ReadonlySet<string>> {
+async function allocatable(kubelet: KubeletHarness, resource: string): Promise<ReadonlySet<string>> {
   const ids = await new PodResources(kubelet.podResourcesPath, kubelet.clock).allocatable(never).catch(() => undefined);
   return ids?.get(resource) ?? new Set();
 }

@@ -107,7 +107,7 @@ async function admit({ folder, grants }: SpireOptions, signal: AbortSignal): Pro
 }
 
 /** The SPIFFE ID with this path. */
-export function spiffeId(identity: string): string {
+function spiffeId(identity: string): string {
   return `spiffe://${trustDomain}/${identity}`;
 }
 

@@ -51,7 +51,7 @@ function nextPause(last: number, { strays }: Parts, intervalMs: number): number 
 }
 
 /** One look. */
-export async function audit(
+async function audit(
   { connections, inspect, strays }: Omit<Parts, 'clock'>,
   signal: AbortSignal,
 ): Promise<void> {

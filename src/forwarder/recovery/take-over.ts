@@ -148,7 +148,8 @@ async function judge(
 }
 
 /**
- * A refresh that was under way may have asked another next hop, which nobody will use now. What it changed about the netdev stays: the next refresh compares with the kernel, and Close undoes it all.
+ * A refresh that was under way may have asked another next hop, which nobody will use now. What it changed about the
+ * netdev stays: the next refresh compares with the kernel, and Close undoes it all.
  */
 async function dropUnfinished({ ledger, established }: HeldConnection): Promise<void> {
   const endpoint = established?.connection.networkServiceEndpointName;

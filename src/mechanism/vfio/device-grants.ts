@@ -19,7 +19,7 @@ interface GrantArgs {
 }
 
 /** By what grants are known in {@link VfioWorld.grants}. */
-export function grantKey({ path, inode }: Cgroup, { major, minor }: DeviceNumber): string {
+function grantKey({ path, inode }: Cgroup, { major, minor }: DeviceNumber): string {
   return `${path}#${inode} ${major}:${minor}`;
 }
 
