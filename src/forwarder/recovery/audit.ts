@@ -51,10 +51,7 @@ function nextPause(last: number, { strays }: Parts, intervalMs: number): number 
 }
 
 /** One look. */
-async function audit(
-  { connections, inspect, strays }: Omit<Parts, 'clock'>,
-  signal: AbortSignal,
-): Promise<void> {
+async function audit({ connections, inspect, strays }: Omit<Parts, 'clock'>, signal: AbortSignal): Promise<void> {
   await connections.inspect((held) => inspect(held, signal));
   await strays.survey(signal);
 }
