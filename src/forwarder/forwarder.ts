@@ -7,7 +7,7 @@ import { cleanStray } from '../mechanism/kernel/clean-stray.js';
 import { kernelInverses } from '../mechanism/kernel/inverses.js';
 import type { World } from '../mechanism/kernel/world.js';
 import type { Clock } from '../ports/clock.js';
-import { ForwarderError } from '../ports/error.js';
+import { ForwarderError, toForwarderError } from '../ports/error.js';
 import type { TokenIssuer } from '../ports/identity.js';
 import type { Journal } from '../ports/journal.js';
 import type { Namespaces } from '../ports/links.js';
@@ -28,6 +28,7 @@ import { type Directory, discover } from './elements/discover.js';
 import { expire } from './elements/expire.js';
 import { regainFromCaller } from './elements/hold-namespace.js';
 import { leaveFormerHop } from './elements/leave-former-hop.js';
+import { relieveByClose } from './elements/relieve-quarantine.js';
 import { updateToken, withTokens } from './elements/update-token.js';
 import { auditForEver } from './recovery/audit.js';
 import { cleanDoubted } from './recovery/mend-records.js';
@@ -156,6 +157,9 @@ export function createForwarder(parts: ForwarderParts): Forwarder {
     async close(message, asked) {
       const { connection } = enterPath(message, own);
       await connections.close({ connection, preferences: [], ...asked });
+      await relieveByClose({ world, quarantine }, { connection, ...asked }).catch((thrown: unknown) => {
+        log.warn('a VF stays away for now', { reason: toForwarderError(thrown).message });
+      });
     },
   };
 }
