@@ -91,13 +91,7 @@ export interface TakeOverReport {
 /** Puts the forwarder together: this list of elements is what happens to a Request, from top to bottom. */
 export function createForwarder(parts: ForwarderParts): Forwarder {
   const { clock, log, functions, issuer, nextHops, signal } = parts;
-  const world: World = {
-    pci: parts.pci,
-    namespaces: parts.namespaces,
-    clock,
-    held: new HeldNamespaces(),
-    resetVfs: parts.resetVfs,
-  };
+  const world: World = { ...parts, held: new HeldNamespaces() };
   const strays = new Strays({ ...parts, clean: cleaning(world) });
   const attempt = undoAttempt(
     {
