@@ -20,6 +20,7 @@ import { WorkloadApiSource } from '../transport/workload-api-source.js';
 import { buildCatalogue } from './build-catalogue.js';
 import { choosePolicies } from './choose-policies.js';
 import { functionsFromPool } from './functions-from-pool.js';
+import { watchLinks } from './link-watch.js';
 import { socketUrlText } from './listen-address.js';
 import { openState } from './open-state.js';
 import { provision } from './provision.js';
@@ -113,6 +114,9 @@ async function start(parts: DaemonParts, teardown: Teardown, signal: AbortSignal
   log.info('phase: node taken over', countsOf(taken));
   void forwarder.audit(settings.auditInterval);
   plugin.serve();
+  const { linkLossHold: holdMs } = settings;
+  const physicalFunctions = [...node.kernelDrivers.keys()];
+  if (holdMs !== undefined) void watchLinks({ ...node, physicalFunctions, clock, log, holdMs }, running.signal);
   log.info('phase: device plugin started', { resources: node.pool.names() });
   const { manager } = network;
   await serve({ ...parts, forwarder, identity, policies, manager, running: running.signal, teardown }, signal);

@@ -9,6 +9,7 @@ import type { Request } from './exchange.js';
 import { IFLA, NLM_F, RTEXT_FILTER, RTM } from './rtnetlink.js';
 
 const IFF_UP = 1;
+const IFF_LOWER_UP = 1 << 16;
 const headerLength = 16;
 /** Bytes of a name without its final zero (IFNAMSIZ, ALTIFNAMSIZ). */
 const longestName = 15;
@@ -37,6 +38,7 @@ export function decodeLink(body: Buffer): Link {
   const attributes = new Attributes(body.subarray(headerLength));
   const mac = attributes.bytes(IFLA.ADDRESS);
   const parent = parentOf(body);
+  const flags = getU32(body.subarray(8, 12));
   return {
     index: getS32(body.subarray(4, 8)),
     name: attributes.text(IFLA.IFNAME) ?? '',
@@ -45,7 +47,8 @@ export function decodeLink(body: Buffer): Link {
     ),
     mac: mac?.length === 6 ? macFromBytes(mac) : '',
     mtu: attributes.u32(IFLA.MTU) ?? 0,
-    up: (getU32(body.subarray(8, 12)) & IFF_UP) !== 0,
+    up: (flags & IFF_UP) !== 0,
+    ...((flags & IFF_LOWER_UP) !== 0 && { carrier: true as const }),
     ...(parent === undefined ? {} : { parent }),
   };
 }

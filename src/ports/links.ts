@@ -14,6 +14,8 @@ export interface Link {
   readonly mac: Mac | '';
   readonly mtu: number;
   readonly up: boolean;
+  /** True while it is up and what it is connected to is there (IFF_LOWER_UP). */
+  readonly carrier?: true;
   /** The PCI function behind it (IFLA_PARENT_DEV_NAME on bus `pci`); a simulated VF has none. */
   readonly parent?: PciAddress;
 }

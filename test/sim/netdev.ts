@@ -28,6 +28,8 @@ export interface Netdev {
   mac: Mac;
   mtu: number;
   up: boolean;
+  /** Nothing is at the other end of its wire. */
+  unplugged?: true;
   /** Its settings below `/proc/sys/net/{ipv4,ipv6}/conf/<name>/`, by `ipv4/<setting>`. */
   settings: Map<string, string>;
 }
@@ -44,7 +46,9 @@ export function hasIpv6(netdev: Netdev): boolean {
 export function linkOf(netdev: Netdev): Link {
   const { index, name, mac, mtu, up, origin } = netdev;
   const parent = origin.showsParent ? origin.function : undefined;
-  return { index, name, altNames: [...netdev.altNames], mac, mtu, up, ...(parent !== undefined && { parent }) };
+  const carrier = up && netdev.unplugged !== true;
+  const rest = { ...(carrier && { carrier }), ...(parent !== undefined && { parent }) };
+  return { index, name, altNames: [...netdev.altNames], mac, mtu, up, ...rest };
 }
 
 /** @throws ForwarderError `not-found`, naming what was attempted */

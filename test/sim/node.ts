@@ -1,6 +1,7 @@
 import type { DeviceAccess } from '../../src/ports/device-access.js';
 import type { Journal } from '../../src/ports/journal.js';
 import type { Namespaces } from '../../src/ports/links.js';
+import type { PciAddress } from '../../src/ports/pci-address.js';
 import type { PciBus, Provisioning } from '../../src/ports/pci-bus.js';
 import type { PodOwners } from '../../src/ports/pod-owners.js';
 import type { VfioDevices } from '../../src/ports/vfio-devices.js';
@@ -117,6 +118,15 @@ export class SimNode {
   /** Namespaces that the process keeps open, home apart: what is left after a test is a leak. */
   openHandles(): number {
     return this.#process.openHandles;
+  }
+
+  /** Pulls the cable of a PF's port, or plugs it in again. */
+  plug(physicalFunction: PciAddress, plugged: boolean): void {
+    const pf = this.#tree.pfs.find(({ address }) => address === physicalFunction);
+    for (const netdev of pf?.netdevs ?? []) {
+      if (plugged) delete netdev.unplugged;
+      else netdev.unplugged = true;
+    }
   }
 
   /** A new network namespace with a client in it, behind this path (`/sim/ns/a`). */
