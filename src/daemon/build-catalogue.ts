@@ -67,9 +67,15 @@ function catalogued(pf: ReadPhysicalFunction, pfGroups: ReadonlySet<number>): Po
     address: pf.config.address,
     names: pf.config.tokenNames,
     virtualFunctions: pf.virtualFunctions.map(({ facts, vfIndex }): PoolFunction => {
-      const { address, iommuGroup } = facts;
+      const { address, iommuGroup, numaNode } = facts;
       const groupHasPhysicalFunction = iommuGroup !== undefined && pfGroups.has(iommuGroup);
-      return { address, vfIndex, ...(iommuGroup !== undefined && { iommuGroup }), groupHasPhysicalFunction };
+      return {
+        address,
+        vfIndex,
+        ...(iommuGroup !== undefined && { iommuGroup }),
+        ...(numaNode !== undefined && { numaNode }),
+        groupHasPhysicalFunction,
+      };
     }),
   };
 }

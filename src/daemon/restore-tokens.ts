@@ -55,6 +55,7 @@ export async function restoreTokens(
       devicePluginPath: settings.devicePluginPath,
       podResourcesPath: settings.podResourcesPath,
       pollInterval: settings.resourcePollTimeout,
+      preferredAllocation: settings.preferredAllocation,
       remembered: unite(rememberedTokens(journal), users.remembered()),
     },
     signal,

@@ -138,7 +138,10 @@ async function readNode({ settings, config, clock, log }: DaemonParts, teardown:
   const namespaces = new KernelNamespaces();
   teardown.add('namespaces', async () => namespaces[Symbol.dispose]());
   await provision(config, { provisioning, pci, namespaces, createVfs: settings.createVfs, log }, signal);
-  const pool = new ResourcePool(await buildCatalogue(config, pci, log), () => `sriov-${randomUUID()}` as TokenId);
+  const catalogue = await buildCatalogue(config, pci, log);
+  const tokensKeepToPhysicalFunction = settings.preferredAllocation !== 'none';
+  const newTokenId = () => `sriov-${randomUUID()}` as TokenId;
+  const pool = new ResourcePool(catalogue, newTokenId, { tokensKeepToPhysicalFunction });
   const kernelDrivers = new Map(config.physicalFunctions.map((pf) => [pf.address, pf.vfKernelDriver]));
   log.info('phase: hardware read', { physicalFunctions: kernelDrivers.size, functions: pool.functions().length });
   return { pci, pool, namespaces, kernelDrivers };

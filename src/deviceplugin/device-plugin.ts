@@ -9,6 +9,7 @@ import { isSupposed, OwnerLookup, type SupposedOwner } from './owner-lookup.js';
 import { PluginFolder } from './plugin-folder.js';
 import { PluginServer, type PluginState } from './plugin-server.js';
 import { PodResources, type TokenOwner } from './pod-resources.js';
+import type { AllocationPolicy } from './preferred-allocation.js';
 import { checkSocketPath, pluginSocketName } from './socket-file.js';
 import type { RestoreReport, TokenOffer } from './token-offer.js';
 import { TokenReconciler } from './token-reconciler.js';
@@ -25,6 +26,8 @@ export interface DevicePluginParts {
   readonly devicePluginPath: string;
   /** NSM_POD_RESOURCES_PATH: the folder of the pod-resources socket. */
   readonly podResourcesPath: string;
+  /** NSM_PREFERRED_ALLOCATION; `none` unless told. */
+  readonly preferredAllocation?: AllocationPolicy;
   /** NSM_RESOURCE_POLL_TIMEOUT in milliseconds. */
   readonly pollInterval: number;
   /**
@@ -184,9 +187,9 @@ export class DevicePlugin implements AsyncDisposable {
     for (const name of [...this.#servers.keys()]) if (!names.has(name)) this.#retire(name);
     for (const resource of names) {
       if (this.#servers.has(resource)) continue;
-      const { clock } = this.#parts;
+      const { clock, preferredAllocation: policy = 'none' } = this.#parts;
       const onState = () => this.#stateChanged();
-      const parts = { resource, clock, onState, offer: this.#offer, folder: this.#folder, log: this.#log };
+      const parts = { resource, policy, clock, onState, offer: this.#offer, folder: this.#folder, log: this.#log };
       this.#servers.set(resource, new PluginServer(parts));
     }
   }

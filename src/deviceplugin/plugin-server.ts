@@ -8,6 +8,7 @@ import { FollowedList } from './followed-list.js';
 import type { PluginFolder } from './plugin-folder.js';
 import { PluginListener } from './plugin-listener.js';
 import { PluginService } from './plugin-service.js';
+import type { AllocationPolicy } from './preferred-allocation.js';
 import { register } from './registration.js';
 import { type FileIdentity, pluginSocketName } from './socket-file.js';
 import { Tenure } from './tenure.js';
@@ -36,6 +37,7 @@ export type PluginState =
 export interface PluginServerParts {
   readonly resource: string;
   readonly offer: TokenOffer;
+  readonly policy: AllocationPolicy;
   readonly folder: PluginFolder;
   readonly clock: Clock;
   readonly log: Log;
@@ -122,14 +124,14 @@ export class PluginServer implements AsyncDisposable {
 
   /** One tenure from beginning to end; throws when it does not get as far as being registered. */
   async #serve(kubelet: FileIdentity, signal: AbortSignal): Promise<void> {
-    const { folder, clock, offer, resource } = this.#parts;
+    const { folder, clock, offer, policy, resource } = this.#parts;
     const socket = this.#socket;
     using tenure = new Tenure({ folder, clock, kubelet, socket }, signal);
     const onStreams = (open: number) => tenure.streams(open);
-    using service = new PluginService({ resource, offer, clock, log: this.#log, onStreams });
+    using service = new PluginService({ resource, offer, policy, clock, log: this.#log, onStreams });
     await using listener = await PluginListener.open(socket, service, clock);
     tenure.serves(listener.identity);
-    await register({ resource, clock, socket, kubeletSocket: folder.kubeletSocket }, tenure.signal);
+    await register({ resource, policy, clock, socket, kubeletSocket: folder.kubeletSocket }, tenure.signal);
     const since = clock.now();
     this.#registration = { kubelet, tenure, service, list: new FollowedList() };
     this.#registered(kubelet);

@@ -14,16 +14,19 @@ import { toServiceError } from '../transport/grpc-status.js';
 import { allocateTokens } from './allocate.js';
 import { deviceList } from './device-list.js';
 import { DeviceStream } from './device-stream.js';
-import { preferredAllocation } from './preferred-allocation.js';
+import { type AllocationPolicy, preferredAllocation } from './preferred-allocation.js';
 import type { TokenOffer } from './token-offer.js';
 
-/** No call before containers start, and no preference among tokens: neither would change anything. */
-export const pluginOptions: DevicePluginOptions = { preStartRequired: false, getPreferredAllocationAvailable: false };
+/** No call before containers start: it would change nothing. Kubelet is told preferences only where there are any. */
+export function pluginOptions(policy: AllocationPolicy): DevicePluginOptions {
+  return { preStartRequired: false, getPreferredAllocationAvailable: policy !== 'none' };
+}
 
 /** What one plugin server is made of. */
 export interface PluginServiceParts {
   readonly resource: string;
   readonly offer: TokenOffer;
+  readonly policy: AllocationPolicy;
   readonly clock: Clock;
   readonly log: Log;
   /** Called with the number of open ListAndWatch streams whenever it changes. */
@@ -43,12 +46,12 @@ export class PluginService implements Disposable {
     this.#changes = parts.offer.onChange(() => {
       for (const stream of this.#streams) stream.changed();
     });
-    const { log } = parts;
+    const { log, policy, offer, resource } = parts;
     this.handlers = {
-      getDevicePluginOptions: answering(log, () => pluginOptions),
+      getDevicePluginOptions: answering(log, () => pluginOptions(policy)),
       listAndWatch: (call) => this.#listAndWatch(call),
       allocate: answering(log, (request) => this.#allocate(request)),
-      getPreferredAllocation: answering(log, preferredAllocation),
+      getPreferredAllocation: answering(log, (request) => preferredAllocation(policy, offer.tokens(resource), request)),
       preStartContainer: answering(log, () => ({})),
     };
   }

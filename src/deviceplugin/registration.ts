@@ -2,6 +2,7 @@ import { basename } from 'node:path';
 import { RegistrationService } from '../../apis/generated/deviceplugin-v1beta1.js';
 import type { Clock } from '../ports/clock.js';
 import { pluginOptions } from './plugin-service.js';
+import type { AllocationPolicy } from './preferred-allocation.js';
 import { callOnce } from './unary-call.js';
 
 /** Longer than the 10 s kubelet itself waits for our socket, so that its answer says what was wrong. */
@@ -10,6 +11,7 @@ const REGISTER_MS = 15_000;
 /** Who registers, where. */
 export interface RegistrationParts {
   readonly resource: string;
+  readonly policy: AllocationPolicy;
   /** The plugin's socket; kubelet gets the file name, in the folder of kubelet.sock. */
   readonly socket: string;
   readonly kubeletSocket: string;
@@ -22,12 +24,17 @@ export interface RegistrationParts {
  * @throws ForwarderError by kubelet's answer, `timed-out` when it accepts and says nothing, or the signal's reason
  */
 export async function register(parts: RegistrationParts, signal: AbortSignal): Promise<void> {
-  const { resource, socket, kubeletSocket, clock } = parts;
+  const { resource, policy, socket, kubeletSocket, clock } = parts;
   using deadline = clock.deadline(`registering ${resource} with kubelet`, REGISTER_MS, signal);
   await callOnce({
     socket: kubeletSocket,
     method: RegistrationService.register,
-    request: { version: 'v1beta1', endpoint: basename(socket), resourceName: resource, options: pluginOptions },
+    request: {
+      version: 'v1beta1',
+      endpoint: basename(socket),
+      resourceName: resource,
+      options: pluginOptions(policy),
+    },
     signal: deadline.signal,
   });
 }

@@ -7,6 +7,10 @@ export interface OfferedToken {
   readonly heldByPod: boolean;
   /** The NUMA node of every VF the token may come to stand for; absent when they differ or it is unknown. */
   readonly numaNode?: number;
+  /** The PF that its VF is taken from as long as that has one; absent where any PF will do. */
+  readonly home?: string;
+  /** The NUMA node of the VFs of `home`. */
+  readonly homeNode?: number;
 }
 
 /** A token id under a resource name, as kubelet lists it. */

@@ -8,6 +8,8 @@ export interface PoolFunction {
   readonly vfIndex?: number;
   /** Absent when no IOMMU is active: such a function serves the kernel mechanism only. */
   readonly iommuGroup?: number;
+  /** Absent when unknown. */
+  readonly numaNode?: number;
   /** True when the IOMMU group also holds a PF; vfio-pci would then take the PF away, and with it all its VFs. */
   readonly groupHasPhysicalFunction: boolean;
 }

@@ -43,8 +43,8 @@ export class Holdings {
   }
 
   /** The best free function for a token. @throws ForwarderError `exhausted` */
-  choose({ name, home }: Token, driver: DriverType): VirtualFunction {
-    const vf = this.free.choose(name, driver, home);
+  choose({ name, place }: Token, driver: DriverType): VirtualFunction {
+    const vf = this.free.choose(name, driver, place.home);
     if (vf !== undefined) return vf;
     throw noneFree(name, driver, this.free.count(name));
   }

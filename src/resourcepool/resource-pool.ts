@@ -13,16 +13,8 @@ import { type PoolReport, reportPool } from './report.js';
 import { type RestoreReport, restoreTokens } from './restore.js';
 import { type TokenView, viewToken } from './token.js';
 import type { TokenId } from './token-id.js';
-import { type TokenLot, TokenPool } from './token-pool.js';
-
-/** How a pool shall be. */
-export interface PoolOptions {
-  /**
-   * Every token keeps to the PF for which it was made: it gets one of that PF's functions as long as there is one that
-   * serves, so that whoever chooses tokens chooses PFs. Otherwise the PF with most free functions gives the next one.
-   */
-  readonly tokensKeepToPhysicalFunction?: boolean;
-}
+import { type PoolOptions, tokenLots } from './token-lots.js';
+import { TokenPool } from './token-pool.js';
 
 /**
  * Who may have which function of this node. Kubelet gives tokens to pods (`allocate`, `free`, `restore`), connections
@@ -207,14 +199,4 @@ export class ResourcePool {
   onChange(listener: () => void): Disposable {
     return this.#listeners.add(listener);
   }
-}
-
-function tokenLots({ physicalFunctions }: Catalogue, options: PoolOptions): Map<string, TokenLot[]> {
-  const lots = new Map<string, TokenLot[]>();
-  for (const { address, names, virtualFunctions } of physicalFunctions) {
-    const home = options.tokensKeepToPhysicalFunction === true ? address : undefined;
-    const lot = { count: virtualFunctions.length, ...(home && { home }) };
-    for (const name of names) lots.set(name, [...(lots.get(name) ?? []), lot]);
-  }
-  return lots;
 }

@@ -1,7 +1,7 @@
 import { ForwarderError } from '../ports/error.js';
 import type { PciAddress } from '../ports/pci-address.js';
 import { IndexSet } from './index-set.js';
-import type { Standing, Token } from './token.js';
+import type { Standing, Token, TokenPlace } from './token.js';
 import type { TokenId } from './token-id.js';
 
 /** All tokens of one name, and which of them wait to be claimed or closed, by index. */
@@ -13,10 +13,10 @@ interface TokensOfName {
   readonly homes: ReadonlyMap<PciAddress, readonly [from: number, to: number]>;
 }
 
-/** How many tokens of a name are made for one PF, which becomes their home if there is one. */
+/** How many tokens of a name are made for one PF, and what can be said of them. */
 export interface TokenLot {
   readonly count: number;
-  readonly home?: PciAddress;
+  readonly place: TokenPlace;
 }
 
 /** A function that is not to be had, and the PF that it belongs to. */
@@ -55,10 +55,10 @@ export class TokenPool {
       const homes = new Map<PciAddress, [number, number]>();
       const tokens = { all: [], free: new IndexSet(size), allocated: new IndexSet(size), homes };
       this.#byName.set(name, tokens);
-      for (const { count, home } of ofName) {
+      for (const { count, place } of ofName) {
         const from = tokens.all.length;
-        if (home !== undefined) homes.set(home, [from, from + count]);
-        for (let n = 0; n < count; n++) this.#create(tokens, { name, id: newTokenId(), ...(home && { home }) });
+        if (place.home !== undefined) homes.set(place.home, [from, from + count]);
+        for (let n = 0; n < count; n++) this.#create(tokens, { name, id: newTokenId(), place });
       }
     }
   }
@@ -171,7 +171,7 @@ export class TokenPool {
     this.#change(token, token.held, available);
   }
 
-  #create(tokens: TokensOfName, made: Pick<Token, 'id' | 'name' | 'home'>): void {
+  #create(tokens: TokensOfName, made: Pick<Token, 'id' | 'name' | 'place'>): void {
     const { id } = made;
     if (this.#byId.has(id)) throw new ForwarderError('invalid', `token id ${id} was made twice: ids are unique`);
     const token: Token = { ...made, index: tokens.all.length, held: false, standing: available };

@@ -15,6 +15,16 @@ export type Standing =
   | { readonly kind: 'closed'; readonly function: PciAddress }
   | { readonly kind: 'quarantined'; readonly function: PciAddress };
 
+/** What can be said of the functions that a token may come to stand for. */
+export interface TokenPlace {
+  /** The PF whose functions it stands for as far as there are any, where tokens keep to a PF. */
+  readonly home?: PciAddress;
+  /** The NUMA node of all functions of `home`; absent when they differ or it is unknown. */
+  readonly homeNode?: number;
+  /** The NUMA node of all functions under the name, whichever it gets; absent when they differ or it is unknown. */
+  readonly numaNode?: number;
+}
+
 /**
  * A token: capacity under one name, promised to a pod or not. What kubelet did (`held`) and what the pool did
  * (`standing`) are independent, every combination is possible, and so closing, using and quarantining a token can never
@@ -25,8 +35,7 @@ export interface Token {
   readonly name: string;
   /** Position among the tokens of its name, in the order of creation. */
   readonly index: number;
-  /** The PF whose functions it should stand for, where tokens keep to a PF. */
-  readonly home?: PciAddress;
+  readonly place: TokenPlace;
   /** True while kubelet has it allocated to a pod. */
   held: boolean;
   standing: Standing;
@@ -36,7 +45,7 @@ export interface Token {
 export type TokenState = 'free' | 'allocated' | 'in-use' | 'closed' | 'quarantined';
 
 /** A token as others may see it: a copy of this moment. */
-export interface TokenView {
+export interface TokenView extends TokenPlace {
   readonly id: TokenId;
   readonly name: string;
   readonly state: TokenState;
@@ -48,8 +57,6 @@ export interface TokenView {
   readonly function?: PciAddress;
   /** The pod for which the function in use was claimed is gone; `heldByPod` is then about the next one. */
   readonly podGone?: true;
-  /** The PF whose functions it stands for as far as there are any, where tokens keep to a PF. */
-  readonly home?: PciAddress;
 }
 
 /** The state of a token at this moment. */
@@ -60,10 +67,10 @@ export function stateOf({ held, standing }: Token): TokenState {
 
 /** The view of a token at this moment. */
 export function viewToken(token: Token): TokenView {
-  const { id, name, held, standing, home } = token;
+  const { id, name, held, standing, place } = token;
   const state = stateOf(token);
   const healthy = state !== 'closed' && state !== 'quarantined';
-  const always = { id, name, state, healthy, heldByPod: held, ...(home && { home }) };
+  const always = { id, name, state, healthy, heldByPod: held, ...place };
   if (standing.kind === 'available') return always;
   const podGone = standing.kind === 'in-use' && standing.handedOn;
   return { ...always, function: standing.function, ...(podGone && { podGone }) };

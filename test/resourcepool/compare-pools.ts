@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import type { Catalogue } from '../../src/resourcepool/catalogue.js';
-import { type PoolOptions, ResourcePool } from '../../src/resourcepool/resource-pool.js';
+import { ResourcePool } from '../../src/resourcepool/resource-pool.js';
+import type { PoolOptions } from '../../src/resourcepool/token-lots.js';
 import { type Command, type Intent, outcome, resolve } from './commands.js';
 import { NaivePool } from './naive-pool.js';
 import { viewModel } from './naive-view.js';

@@ -3,8 +3,8 @@ import { comparePciAddress, type PciAddress } from '../../src/ports/pci-address.
 import type { Catalogue } from '../../src/resourcepool/catalogue.js';
 import type { AdoptRequest, Claim, ClaimRequest, Owner } from '../../src/resourcepool/claim.js';
 import type { DriverType } from '../../src/resourcepool/driver-type.js';
-import type { PoolOptions } from '../../src/resourcepool/resource-pool.js';
 import type { TokenId } from '../../src/resourcepool/token-id.js';
+import type { PoolOptions } from '../../src/resourcepool/token-lots.js';
 import { type ModelFunction, type ModelToken, modelFunctions, modelTokens, podOf, type Use } from './naive-state.js';
 
 /** What the model throws: the kind is all that it predicts of an error. */

@@ -2,8 +2,8 @@ import type { PciAddress } from '../../src/ports/pci-address.js';
 import type { Catalogue } from '../../src/resourcepool/catalogue.js';
 import type { Owner } from '../../src/resourcepool/claim.js';
 import type { DriverType } from '../../src/resourcepool/driver-type.js';
-import type { PoolOptions } from '../../src/resourcepool/resource-pool.js';
 import type { TokenId } from '../../src/resourcepool/token-id.js';
+import type { PoolOptions } from '../../src/resourcepool/token-lots.js';
 
 type Pod = 'free' | 'allocated';
 

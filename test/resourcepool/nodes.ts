@@ -2,8 +2,9 @@ import fc from 'fast-check';
 import { type PciAddress, parsePciAddress } from '../../src/ports/pci-address.js';
 import type { Catalogue } from '../../src/resourcepool/catalogue.js';
 import type { Owner } from '../../src/resourcepool/claim.js';
-import { type PoolOptions, ResourcePool } from '../../src/resourcepool/resource-pool.js';
+import { ResourcePool } from '../../src/resourcepool/resource-pool.js';
 import { parseTokenId, type TokenId } from '../../src/resourcepool/token-id.js';
+import type { PoolOptions } from '../../src/resourcepool/token-lots.js';
 
 /** A VF as the tests write it: its address, its IOMMU group if it has one, and `pf` when the PF is in there too. */
 export type VfRow = readonly [address: string, group?: number, withPf?: 'pf'];
