@@ -5,7 +5,7 @@
 # In the folder, which must not exist yet, it leaves
 #   tools/      QEMU and mkfs.ext4 with their libraries, run by their own loader (see `tool`); nothing is installed
 #   vmlinux     Debian's kernel      initrd.img  loads the two drivers for the root disk
-#   root.img    the machine's root disk: busybox, iproute2, ping, the given node, drivers of the network card
+#   root.img    the machine's root disk: busybox, iproute2, ping, runc, the given node, drivers of the network card
 #
 # It needs apt with Debian's archive keys and dpkg-deb; neither root nor a package of the host's. It ends with status 69
 # (EX_UNAVAILABLE) when the mirror does not give what is needed.
@@ -78,7 +78,7 @@ unpack_kernel() { # bzImage
 
 build_root() {
   local root=$scratch/root file name library
-  unpack "$root" busybox-static iproute2 iputils-ping libstdc++6 util-linux
+  unpack "$root" busybox-static iproute2 iputils-ping libstdc++6 runc util-linux
   mkdir -p "$root"/{proc,sys,dev,run,tmp,src,root,etc}
   echo 'root:x:0:0:root:/root:/bin/sh' >"$root/etc/passwd"
   echo '127.0.0.1 localhost' >"$root/etc/hosts"

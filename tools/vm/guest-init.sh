@@ -11,7 +11,7 @@ for folder in /dev/shm /run /tmp; do mount -t tmpfs tmpfs $folder; done
 mkdir -p /run/netns
 ln -sfn /proc/self/fd /dev/fd
 ip link set lo up
-modprobe -a igb igbvf vfio-pci veth 8021q
+modprobe -a igb igbvf vfio-pci vfio_iommu_type1 veth 8021q
 mount -t ext4 -o noatime /dev/vdb /src
 
 # Its output goes out through the second serial port as it is; the first one is the kernel's.
