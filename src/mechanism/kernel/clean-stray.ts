@@ -1,5 +1,5 @@
 import type { Entry, EntryId } from '../../ledger/entry.js';
-import { findAtHome } from './find-at-home.js';
+import { awaitAtHome } from './find-at-home.js';
 import { travelName } from './interface-name.js';
 import { cleanAtHome } from './inverses.js';
 import { identityOf, netdevArgs } from './netdev-identity.js';
@@ -12,9 +12,11 @@ import type { World } from './world.js';
  * home that nobody uses.
  */
 export async function cleanStray(world: World, vf: PlacedFunction, signal: AbortSignal): Promise<void> {
-  const facts = await world.pci.facts(vf.function);
-  if (facts.driver !== vf.driver) return;
-  const link = await findAtHome(world, facts, signal);
+  const { driver } = await world.pci.facts(vf.function);
+  // Without one it is where a former process began this.
+  if (driver === undefined && world.resetVfs) await world.pci.bind(vf.function, vf.driver, signal);
+  else if (driver !== vf.driver) return;
+  const link = await awaitAtHome(world, vf.function, signal);
   const netdev = netdevArgs(identityOf(vf.function, link, { names: [travelName(vf.function)] }));
   const step: Entry = {
     kind: 'netdev-adopted',

@@ -1,6 +1,7 @@
 import type { Entry } from '../../ledger/entry.js';
 import { ForwarderError } from '../../ports/error.js';
 import type { NamespaceId, NetNamespace } from '../../ports/links.js';
+import type { PciAddress } from '../../ports/pci-address.js';
 import { findNetdev, recordedNetdev } from './netdev-identity.js';
 import type { World } from './world.js';
 
@@ -24,7 +25,8 @@ export function rememberNamespaces(world: World, entries: readonly Entry[]): voi
  * started holds none: then it is one that another connection has brought, or that shows itself on the node, with the
  * netdev in it, and from now on it is held.
  *
- * @returns undefined when the netdev is at home: it is not there any more, most often because the namespace has ended
+ * @returns undefined when the netdev is not there any more: it is at home, most often because the namespace has ended, or
+ *   there is none, because no driver makes one
  * @throws ForwarderError `unavailable` when nothing that can be seen leads there. When it ends, the kernel returns the
  *   netdev; or its client comes back and brings the descriptor
  */
@@ -39,6 +41,7 @@ export async function reachNamespace(
   if ((await findNetdev(world.namespaces.home.links, netdev, signal)) !== undefined) return undefined;
   const regained = await regainNamespace(world, entry, signal);
   if (regained !== undefined) return regained;
+  if (await hasNoNetdev(world, netdev.function)) return undefined;
   throw new ForwarderError(
     'unavailable',
     `the netdev of ${netdev.function} is neither at home nor in a namespace that can be reached: ` +
@@ -46,6 +49,14 @@ export async function reachNamespace(
       'It comes home when its pod ends, or its client asks again',
     { details: { function: netdev.function, namespace: id } },
   );
+}
+
+/** Drivers that hand a function to a process: the kernel makes no netdev for it. */
+const userspaceDrivers: ReadonlySet<string | undefined> = new Set(['vfio-pci', 'uio_pci_generic', 'igb_uio']);
+
+async function hasNoNetdev({ pci }: World, address: PciAddress): Promise<boolean> {
+  const { driver } = await pci.facts(address);
+  return driver === undefined || userspaceDrivers.has(driver);
 }
 
 /**

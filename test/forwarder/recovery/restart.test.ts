@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { parsePciAddress } from '../../../src/ports/pci-address.js';
 import { changedWish, effects, inNamespace, messageOf, oneClient } from '../one-client.js';
 import { addresses } from '../simulated-endpoint.js';
 import { kindOf } from '../simulated-forwarder.js';
@@ -115,6 +116,23 @@ describe('a restart', () => {
     });
     expect(world.state()).to.equal(untouched.replace('namespace /sim/ns/client\n', ''));
   });
+
+  for (const driver of [undefined, 'vfio-pci']) {
+    it(`ends a connection whose VF has lost its driver meanwhile (now ${driver ?? 'none'}), and binds it again`, async () => {
+      const { world, wish, untouched } = await oneClient({ clientsSeen: false });
+      await world.connect(wish);
+      world.node.crash();
+      const never = new AbortController().signal;
+      const address = parsePciAddress(vf);
+      if (driver === undefined) await world.node.bus.unbind(address, never);
+      else await world.node.bus.bind(address, driver, never);
+      const { connections, quarantined } = await world.restart();
+      expect(connections[0]?.reason).to.equal(`VF ${vf} has the driver ${driver ?? '(none)'}, not igbvf`);
+      expect(quarantined).to.deep.equal([]);
+      // What the forwarder cannot reach any more stays in the pod: a setting that lets everybody ping.
+      expect(world.state().replace(/^ {2}ipv4\/ping_group_range.*\n/m, '')).to.equal(untouched);
+    });
+  }
 
   it('closes a connection that expired while there was nobody, after a while in which its client may come back', async () => {
     const { world, wish, untouched } = await oneClient();

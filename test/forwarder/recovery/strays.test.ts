@@ -66,6 +66,22 @@ describe('a VF that is away and on nobody’s record', () => {
     expect(world.forwarder.strays()).to.deep.equal([]);
   });
 
+  for (const call of ['pci.unbind', 'pci.reset', 'pci.bind']) {
+    for (const fault of ['crash', 'crash-after'] as const) {
+      it(`is cleaned again by the next process when this one ends in the middle of it (${fault} at ${call})`, async () => {
+        const one = await withoutRecord();
+        const { world } = one;
+        world.node.faults.failNext(call, fault);
+        await endPod(one);
+        expect(world.node.crashes).to.equal(2);
+        const { strays } = await world.restart();
+        expect(strays).to.deep.equal([]);
+        expect(world.node.snapshot()).to.include(`VF 0 ${vf} igbvf in group 2\n`);
+        expect(world.node.snapshot()).to.match(/eth0 of 0000:01:10\.0 \S+ mtu 1500 down/);
+      });
+    }
+  }
+
   it('is known to the next process, and cleaned when it came home meanwhile', async () => {
     const { world } = await withoutRecord();
     world.node.crash();
