@@ -60,7 +60,7 @@ async function bringAdoptedHome(world: World, entry: Entry, signal: AbortSignal)
 
 /** The rest of that way: for a VF whose past is not known. */
 export async function cleanAtHome(world: World, entry: Entry, signal: AbortSignal): Promise<void> {
-  await restoreVfSettings(world, entry, signal);
+  if (entry.args['original'] !== undefined) await restoreVfSettings(world, entry, signal);
   if (entry.args['startsAfresh'] === true) await startAfresh(world, entry, signal);
   else await restoreIdentity(world, entry, signal);
 }

@@ -1,3 +1,4 @@
+import { ForwarderError } from '../../ports/error.js';
 import type { JsonObject } from '../../ports/json.js';
 import type { Link, VfSettings } from '../../ports/links.js';
 import { travelName } from './interface-name.js';
@@ -34,14 +35,18 @@ function asItIs({ function: address }: PlacedFunction, { mtu, altNames }: Link):
   return { startsAfresh: false, name: travelName(address), mac: '', mtu, altNames };
 }
 
-/** What is set for it through its PF, to be as it is for a VF that nobody has used. */
+/**
+ * What is set for it through its PF, to be as it is for a VF that nobody has used. Through a PF that takes no settings
+ * nobody has set any.
+ */
 async function settingsToClear(
   world: World,
   { physicalFunction, vfIndex, driver }: PlacedFunction,
   signal: AbortSignal,
 ): Promise<JsonObject> {
   const pfIndex = await physicalFunctionIndex(world, physicalFunction, signal);
-  const shown = await world.namespaces.home.links.readVf(pfIndex, vfIndex, signal);
+  const shown = await world.namespaces.home.links.readVf(pfIndex, vfIndex, signal).catch(undefinedIfUnsupported);
+  if (shown === undefined) return {};
   const { mac, vlan, qos, vlanProtocol } = initialVfSettings;
   const original: Partial<VfSettings> = {
     ...(shown.mac !== mac && { mac }),
@@ -49,4 +54,8 @@ async function settingsToClear(
   };
   const rebinds = original.mac !== undefined && !world.resetVfs && isRebindNeeded(driver);
   return { physicalFunction, vf: vfIndex, original, ...(rebinds && { rebindTo: driver }) };
+}
+
+function undefinedIfUnsupported(error: unknown): undefined {
+  if (!(error instanceof ForwarderError) || error.kind !== 'unsupported') throw error;
 }

@@ -55,6 +55,14 @@ describe('a VF that is away and on nobody’s record', () => {
       .and.not.include(mac);
   });
 
+  it('is cleaned below a PF that takes no settings, too: nobody has set any', async () => {
+    const one = await withoutRecord();
+    const { world } = one;
+    using _unsupported = world.node.faults.failEvery('links.readVf', 'before', 'unsupported');
+    await endPod(one);
+    expect(world.forwarder.strays()).to.deep.equal([]);
+  });
+
   it('stays so while it cannot be cleaned', async () => {
     const one = await withoutRecord();
     const { world } = one;
