@@ -22,7 +22,7 @@ export interface RestlessOptions {
 }
 
 /** Between a failure and the next attempt, ms. */
-const healMs = 100;
+const healMs = 400;
 
 /** How a call ends whose daemon dies. */
 const connectionLost = /ECONNRESET|EPIPE|write after end|TLS handshake failed/;
