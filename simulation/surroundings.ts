@@ -108,5 +108,6 @@ export function daemonEnvironment(
     SPIFFE_ENDPOINT_SOCKET: `unix://${join(folder, 'agent.sock')}`,
     TMPDIR: join(folder, 'tmp'),
     NSM_LOG_LEVEL: 'INFO',
+    NSM_LOG_FORMAT: 'json',
   };
 }

@@ -3,7 +3,9 @@ import { open as openInspector } from 'node:inspector';
 import { SystemClock } from './clock/system-clock.js';
 import { startDaemon } from './daemon/start-daemon.js';
 import { lastStartText } from './daemon/start-report.js';
-import { pinoLog } from './observe/pino-log.js';
+import { followSignals } from './observe/follow-signals.js';
+import { openLog } from './observe/open-log.js';
+import { Verbosity } from './observe/verbosity.js';
 import { ForwarderError, toForwarderError } from './ports/error.js';
 import type { Log } from './ports/log.js';
 import { readSettings } from './settings/environment/read-settings.js';
@@ -33,7 +35,10 @@ async function main(args: readonly string[]): Promise<number> {
     return misconfigured;
   }
   if (arg === '--last-start') return printLastStart(settings.value);
-  const log = pinoLog(settings.value.logLevel, settings.value.name);
+  const { logLevel, logFormat, name } = settings.value;
+  const verbosity = new Verbosity(logLevel);
+  const log = openLog({ verbosity, format: logFormat, name });
+  followSignals(process, verbosity, log);
   return run(settings, log);
 }
 

@@ -1,3 +1,8 @@
+/** From the quietest to the loudest; `panic` and `fatal` keep every line quiet, `trace` shows no more than `debug`. */
+export const logLevels = ['panic', 'fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;
+
+export type LogLevel = (typeof logLevels)[number];
+
 /** Facts beside a log line; never tokens, keys or descriptors' contents. */
 export type LogFields = Readonly<Record<string, unknown>>;
 

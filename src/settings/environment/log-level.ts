@@ -1,9 +1,5 @@
+import { type LogLevel, logLevels } from '../../ports/log.js';
 import { broken, type Parsed, valid } from '../parsed.js';
-
-/** From the quietest to the loudest. */
-export const logLevels = ['panic', 'fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;
-
-export type LogLevel = (typeof logLevels)[number];
 
 /** Reads a log level in any letter case; `warning` is another word for `warn`. */
 export function parseLogLevel(text: string): Parsed<LogLevel> {

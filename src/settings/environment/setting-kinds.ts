@@ -1,9 +1,10 @@
+import { type LogLevel, logLevels } from '../../ports/log.js';
 import { broken, type Parsed, valid } from '../parsed.js';
 import { parseCommaList, parseCommaMap, parseDistinctNames } from './comma-separated.js';
 import { parseGoBoolean } from './go-boolean.js';
 import { parsePositiveGoDuration } from './go-duration.js';
 import { type HostPort, parseDialAddress, parseListenAddress } from './host-port.js';
-import { type LogLevel, logLevels, parseLogLevel } from './log-level.js';
+import { parseLogLevel } from './log-level.js';
 import { parseDialUrl, parseListenUrl, type SocketUrl } from './socket-url.js';
 import { parseSpiffeTemplate } from './spiffe-template.js';
 

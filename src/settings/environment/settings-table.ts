@@ -217,6 +217,12 @@ const settingsTable: { readonly [Key in keyof Settings]: Setting<Settings[Key]> 
     default: 'INFO',
     meaning: 'The least important lines that are logged.',
   },
+  logFormat: {
+    variable: 'NSM_LOG_FORMAT',
+    kind: oneOf('text', 'json'),
+    default: 'text',
+    meaning: 'How log lines are written: as those of other NSM components, or as JSON.',
+  },
   telemetry: {
     variable: 'TELEMETRY',
     kind: whenEmpty(false, boolean),

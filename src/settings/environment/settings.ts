@@ -1,5 +1,5 @@
+import type { LogLevel } from '../../ports/log.js';
 import type { HostPort } from './host-port.js';
-import type { LogLevel } from './log-level.js';
 import type { SocketUrl } from './socket-url.js';
 
 /** Everything the environment decides, parsed and deeply frozen. Durations are milliseconds. */
@@ -34,6 +34,7 @@ export interface Settings {
   readonly cgroupPath: string;
   readonly vfioPath: string;
   readonly logLevel: LogLevel;
+  readonly logFormat: 'text' | 'json';
   readonly telemetry: boolean;
   /** Always there when `telemetry` is on. */
   readonly openTelemetryEndpoint: HostPort | undefined;

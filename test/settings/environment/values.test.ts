@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { logLevels } from '../../../src/ports/log.js';
 import {
   parseCommaList,
   parseCommaMap,
@@ -7,7 +8,7 @@ import {
 } from '../../../src/settings/environment/comma-separated.js';
 import { parseGoBoolean } from '../../../src/settings/environment/go-boolean.js';
 import { parseDialAddress, parseListenAddress } from '../../../src/settings/environment/host-port.js';
-import { logLevels, parseLogLevel } from '../../../src/settings/environment/log-level.js';
+import { parseLogLevel } from '../../../src/settings/environment/log-level.js';
 import { parseDialUrl, parseListenUrl } from '../../../src/settings/environment/socket-url.js';
 import { parseSpiffeTemplate } from '../../../src/settings/environment/spiffe-template.js';
 import type { Parsed } from '../../../src/settings/parsed.js';
