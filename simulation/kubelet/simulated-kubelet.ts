@@ -137,8 +137,12 @@ export class SimulatedKubelet implements AsyncDisposable {
     while (!condition()) {
       signal.throwIfAborted();
       await new Promise<void>((resolve) => {
-        this.#waiting.add(resolve);
-        signal.addEventListener('abort', () => resolve(), { once: true });
+        const wake = () => {
+          signal.removeEventListener('abort', wake);
+          resolve();
+        };
+        this.#waiting.add(wake);
+        signal.addEventListener('abort', wake, { once: true });
       });
     }
   }

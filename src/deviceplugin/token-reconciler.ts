@@ -2,7 +2,7 @@ import type { Clock } from '../ports/clock.js';
 import { type ForwarderError, toForwarderError } from '../ports/error.js';
 import type { Log } from '../ports/log.js';
 import { Absences } from './absences.js';
-import type { CheckpointAccount, CheckpointReader } from './checkpoint-account.js';
+import type { CheckpointReader } from './checkpoint-account.js';
 import type { GuardedOffer } from './guarded-offer.js';
 import type { PodResources, PodResourcesAnswer, TokenOwner } from './pod-resources.js';
 import type { FileIdentity } from './socket-file.js';
@@ -74,8 +74,7 @@ export class TokenReconciler {
     this.#succeeded();
     if (this.#counts(answer)) {
       this.#owners = answer.owners;
-      this.#takeOver(answer.owners);
-      this.#giveBack(await this.#observe(answer));
+      this.#giveBack(await this.#observe(answer, this.#takeOver(answer.owners)));
       offer.open();
     }
     this.#answered.abort();
@@ -104,32 +103,30 @@ export class TokenReconciler {
     return new Set(tokens.filter((token) => token.heldByPod).map(({ id }) => id));
   }
 
-  /** Restores what kubelet lists and the offer does not know to be held. */
-  #takeOver(owners: ReadonlyMap<string, TokenOwner>): void {
+  /** Restores what kubelet lists and the offer does not know to be held; returns what pods hold now. */
+  #takeOver(owners: ReadonlyMap<string, TokenOwner>): Set<string> {
     const known = this.#held();
     const listed = new Map<string, string[]>();
     for (const [id, { resource }] of owners) {
       if (!known.has(id)) listed.set(resource, [...(listed.get(resource) ?? []), id]);
     }
-    if (listed.size > 0) this.#report(this.#parts.offer.restore(listed));
+    if (listed.size === 0) return known;
+    this.#report(this.#parts.offer.restore(listed));
+    return this.#held();
   }
 
-  async #observe({ kubelet, owners: listed }: PodResourcesAnswer): Promise<string[]> {
-    const { clock } = this.#parts;
-    const checkpoint = await this.#account({ kubelet, listed });
-    return this.#absences.observe({ kubelet, held: this.#settled(), listed, checkpoint, now: clock.now() });
-  }
-
-  async #account(seen: { kubelet: string; listed: ReadonlyMap<string, TokenOwner> }): Promise<CheckpointAccount> {
-    const { checkpoint } = this.#parts;
-    if (this.#absences.doubts({ ...seen, held: this.#held() })) return checkpoint.account();
-    checkpoint.rest();
-    return 'stale';
+  /** Which ids are given back. The checkpoint is asked only where the answer alone does not tell. */
+  async #observe({ kubelet, owners: listed }: PodResourcesAnswer, held: Set<string>): Promise<string[]> {
+    const { clock, checkpoint: reader } = this.#parts;
+    const doubts = this.#absences.doubts({ kubelet, listed, held });
+    const checkpoint = doubts ? await reader.account() : 'stale';
+    if (!doubts) reader.rest();
+    const settled = this.#settled(doubts ? this.#held() : held);
+    return this.#absences.observe({ kubelet, held: settled, listed, checkpoint, now: clock.now() });
   }
 
   /** Ids that pods hold, without those given out since the question: no answer to it knows of them. */
-  #settled(): Set<string> {
-    const held = this.#held();
+  #settled(held: Set<string>): Set<string> {
     for (const id of this.#parts.offer.takeRenewed()) {
       held.delete(id);
       this.#absences.forget(id);
