@@ -6,7 +6,7 @@ import type { ResourcePool } from '../resourcepool/resource-pool.js';
 import type { TokenId } from '../resourcepool/token-id.js';
 
 /**
- * The forwarder's view of the pool: VFs for the kernel mechanism, each for one connection at a time. A VF that the
+ * The forwarder's view of the pool: VFs, each for one connection at a time. A VF that the
  * configuration no longer offers is brought home all the same; only then nobody has it to give.
  */
 export function functionsFromPool(pool: ResourcePool, kernelDrivers: ReadonlyMap<PciAddress, string>): Functions {
@@ -17,13 +17,13 @@ export function functionsFromPool(pool: ResourcePool, kernelDrivers: ReadonlyMap
   };
   const offered = (address: PciAddress) => pool.function(address) !== undefined;
   return {
-    claim: (token, owner) => {
+    claim: ({ token, owner, driverType: driver }) => {
       refuseSecondUse(pool, token);
-      const claim = pool.claim({ token, owner: owner as Owner, driver: 'kernel' });
+      const claim = pool.claim({ token, owner: owner as Owner, driver });
       return used(assign(pool, kernelDrivers, { owner, claim }));
     },
-    adopt: ({ function: address, token, owner }) => {
-      const claim = pool.adopt({ function: address, token, owner: owner as Owner, driver: 'kernel' });
+    adopt: ({ function: address, token, owner, driverType: driver = 'kernel' }) => {
+      const claim = pool.adopt({ function: address, token, owner: owner as Owner, driver });
       return used(assign(pool, kernelDrivers, { owner, claim }));
     },
     all: () =>
@@ -47,7 +47,7 @@ export function functionsFromPool(pool: ResourcePool, kernelDrivers: ReadonlyMap
   };
 }
 
-/** A netdev is in one place: a token that serves two connections can do so only where no netdev moves. */
+/** A netdev is in one place, and a device has one set of settings: a VF serves one connection at a time. */
 function refuseSecondUse(pool: ResourcePool, id: TokenId): void {
   const token = pool.token(id);
   if (token?.state !== 'in-use') return;
@@ -59,11 +59,12 @@ function assign(
   kernelDrivers: ReadonlyMap<PciAddress, string>,
   { owner, claim }: { readonly owner: string; readonly claim: Claim },
 ): Assignment {
-  const { function: address, physicalFunction, vfIndex, token } = claim;
+  const { function: address, physicalFunction, vfIndex, token, driver: driverType } = claim;
   const kernelDriver = kernelDrivers.get(physicalFunction);
   if (kernelDriver === undefined) {
     pool.release(address, owner as Owner);
     throw new ForwarderError('unknown', `no VF driver is known for PF ${physicalFunction}`);
   }
-  return { function: address, physicalFunction, vfIndex, kernelDriver, tokenName: pool.token(token)?.name ?? '' };
+  const tokenName = pool.token(token)?.name ?? '';
+  return { function: address, physicalFunction, vfIndex, kernelDriver, tokenName, driverType };
 }

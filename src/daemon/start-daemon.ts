@@ -10,6 +10,7 @@ import { WriteHelpers } from '../pci/write-helpers.js';
 import type { Clock } from '../ports/clock.js';
 import { toForwarderError } from '../ports/error.js';
 import type { Log } from '../ports/log.js';
+import type { PciAddress } from '../ports/pci-address.js';
 import { ResourcePool } from '../resourcepool/resource-pool.js';
 import type { TokenId } from '../resourcepool/token-id.js';
 import type { Settings } from '../settings/environment/settings.js';
@@ -23,7 +24,9 @@ import { functionsFromPool } from './functions-from-pool.js';
 import { watchLinks } from './link-watch.js';
 import { socketUrlText } from './listen-address.js';
 import { openState } from './open-state.js';
+import { openVfio } from './open-vfio.js';
 import { provision } from './provision.js';
+import { reportVfio } from './report-vfio.js';
 import { restoreTokens } from './restore-tokens.js';
 import { serve } from './serve.js';
 import { keepStartReport } from './start-report.js';
@@ -75,6 +78,9 @@ async function start(parts: DaemonParts, teardown: Teardown, signal: AbortSignal
   };
   const state = await openState({ folder: settings.stateDir, clock, log }, teardown, signal);
   const node = await readNode(parts, teardown, signal);
+  const vfio = await openVfio({ ...parts, names: () => node.pool.names() });
+  const reader = { pci: node.pci, isOffered: node.isOffered, noIommuAllowed: vfio.noIommuAllowed };
+  await reportVfio(reader, node.functions, log);
   const identity = openIdentity(parts, running.signal);
 
   const network = openNetwork(settings, { ...identity, clock, log }, teardown);
@@ -84,6 +90,7 @@ async function start(parts: DaemonParts, teardown: Teardown, signal: AbortSignal
     namespaces: node.namespaces,
     functions: functionsFromPool(node.pool, node.kernelDrivers),
     resetVfs: settings.resetVfs,
+    vfio,
     journal: state.journal,
     recordsComplete: state.recordsComplete,
     issuer: identity.issuer,
@@ -144,7 +151,9 @@ async function readNode({ settings, config, clock, log }: DaemonParts, teardown:
   const pool = new ResourcePool(catalogue, newTokenId, { tokensKeepToPhysicalFunction });
   const kernelDrivers = new Map(config.physicalFunctions.map((pf) => [pf.address, pf.vfKernelDriver]));
   log.info('phase: hardware read', { physicalFunctions: kernelDrivers.size, functions: pool.functions().length });
-  return { pci, pool, namespaces, kernelDrivers };
+  const functions = pool.functions().map(({ address }) => address);
+  const isOffered = (address: PciAddress) => pool.function(address) !== undefined;
+  return { pci, pool, functions, isOffered, namespaces, kernelDrivers };
 }
 
 function openIdentity({ settings, clock, log }: DaemonParts, signal: AbortSignal) {

@@ -35,6 +35,7 @@ import { cleanDoubted } from './recovery/mend-records.js';
 import { type Stray, Strays } from './recovery/strays.js';
 import { type TakenOver, takeOver } from './recovery/take-over.js';
 import { undoAttempt } from './undoing.js';
+import { createVfio, type VfioOutside } from './vfio.js';
 
 /** All that the forwarder reaches the outside through. */
 export interface ForwarderParts {
@@ -45,6 +46,7 @@ export interface ForwarderParts {
   readonly functions: Functions;
   /** Whether a VF is reset after each of its users, where it can be. */
   readonly resetVfs: boolean;
+  readonly vfio: VfioOutside;
   readonly issuer: TokenIssuer;
   readonly directory: Directory;
   readonly nextHops: NextHops;
@@ -91,21 +93,9 @@ export interface TakeOverReport {
 /** Puts the forwarder together: this list of elements is what happens to a Request, from top to bottom. */
 export function createForwarder(parts: ForwarderParts): Forwarder {
   const { clock, log, functions, issuer, nextHops, signal } = parts;
-  const world: World = { ...parts, held: new HeldNamespaces() };
-  const strays = new Strays({ ...parts, clean: cleaning(world) });
-  const attempt = undoAttempt(
-    {
-      ...kernelInverses(world),
-      'function-claimed': releaseFunction(functions, strays),
-      'function-doubted': cleanDoubted(world),
-      onward: closeOnward(nextHops, parts.directory),
-    },
-    clock,
-  );
-  const book = new Book(parts.journal);
+  const { world, vfio, strays, attempt, book, quarantine } = createUndoing(parts);
   const records = new ConnectionRecords(parts.journal);
-  const quarantine = new Quarantine({ attempt, book }, { clock, log, signal, events: functions });
-  const deliveries = [deliverKernel({ world, functions, strays, quarantine }), deliverNoop];
+  const deliveries = [deliverKernel({ world, functions, strays, quarantine }), vfio.delivery, deliverNoop];
   const inspect = inspectDelivered(deliveries);
   const events = new ConnectionEvents(log);
   const connections = new Connections({
@@ -139,7 +129,10 @@ export function createForwarder(parts: ForwarderParts): Forwarder {
       await strays.takeOver(abort);
       return { connections: taken, quarantined: quarantine.report(), strays: strays.report() };
     },
-    audit: (intervalMs) => auditForEver({ connections, inspect, strays, clock, log, signal }, intervalMs),
+    async audit(intervalMs) {
+      const vfioAudit = vfio.audit((work) => connections.each(({ ledger }) => work(ledger)), signal);
+      await Promise.all([vfioAudit, auditForEver({ connections, inspect, strays, clock, log, signal }, intervalMs)]);
+    },
     async request(request, asked) {
       if (request.connection === undefined) throw new ForwarderError('invalid', 'the request has no connection');
       const { connection, caller } = enterPath(request.connection, own);
@@ -156,6 +149,34 @@ export function createForwarder(parts: ForwarderParts): Forwarder {
       });
     },
   };
+}
+
+/** What is on record, how each step of it is taken back, and who looks after VFs that are on no connection's. */
+function createUndoing(parts: ForwarderParts) {
+  const { clock, log, functions, signal } = parts;
+  const world: World = {
+    pci: parts.pci,
+    namespaces: parts.namespaces,
+    clock,
+    held: new HeldNamespaces(),
+    resetVfs: parts.resetVfs,
+  };
+  const vfio = createVfio(parts.vfio, { world, functions, log });
+  const strays = new Strays({ ...parts, clean: cleaning(world), whyInUse: vfio.whyInUse });
+  const attempt = undoAttempt(
+    {
+      ...kernelInverses(world),
+      ...vfio.inverses,
+      'function-claimed': releaseFunction(functions, strays),
+      'function-doubted': cleanDoubted(world),
+      onward: closeOnward(parts.nextHops, parts.directory),
+    },
+    clock,
+  );
+  const book = new Book(parts.journal);
+  vfio.restore([...book.byConnection().values()].flat());
+  const quarantine = new Quarantine({ attempt, book }, { clock, log, signal, events: functions });
+  return { world, vfio, strays, attempt, book, quarantine };
 }
 
 function cleaning(world: World) {

@@ -131,7 +131,7 @@ const rows: readonly Row[] = [
     title: 'a mechanism that is not served',
     wish: (wish) => ({ ...wish, type: 'MEMIF' }),
     kind: 'unsupported',
-    message: 'this forwarder serves none of the requested mechanisms (MEMIF), only KERNEL, KERNEL_INTERFACE, NOOP',
+    message: 'this forwarder serves none of the requested mechanisms (MEMIF), only KERNEL, KERNEL_INTERFACE, VFIO, NOOP',
   },
 ];
 
@@ -156,7 +156,7 @@ describe('bad input from the client', () => {
     expect(await messageOf(world.request(empty, wish))).to.equal('the request has no connection');
     const none = { ...world.firstRequest('U1', wish), mechanismPreferences: [] };
     expect(await messageOf(world.request(none, wish))).to.equal(
-      'the request names no mechanism: this forwarder serves KERNEL, KERNEL_INTERFACE, NOOP',
+      'the request names no mechanism: this forwarder serves KERNEL, KERNEL_INTERFACE, VFIO, NOOP',
     );
     expect(world.state()).to.equal(untouched);
   });

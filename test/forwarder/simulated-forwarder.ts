@@ -11,7 +11,7 @@ import type { ResourcePool } from '../../src/resourcepool/resource-pool.js';
 import type { TokenId } from '../../src/resourcepool/token-id.js';
 import type { PhysicalFunctionConfig } from '../../src/settings/pci-config/pci-config.js';
 import { SimClock } from '../sim/clock.js';
-import { SimNode } from '../sim/node.js';
+import { SimNode, type SimNodeOptions } from '../sim/node.js';
 import type { PfOptions } from '../sim/pci-function.js';
 import { inOrder, type Turn } from '../sim/turn.js';
 import { SimulatedEndpoint } from './simulated-endpoint.js';
@@ -40,7 +40,7 @@ export interface Wish {
 }
 
 /** What a {@link SimulatedForwarder} is made of; what is not given is usual. */
-export interface SimulatedForwarderOptions extends StartOptions {
+export interface SimulatedForwarderOptions extends StartOptions, Pick<SimNodeOptions, 'cgroups' | 'drivers'> {
   readonly pf?: Partial<PfOptions>;
   readonly turn?: Turn;
   readonly simulatedVfs?: boolean;
@@ -62,8 +62,17 @@ export class SimulatedForwarder {
 
   static async create(options: SimulatedForwarderOptions = {}) {
     const { pf = {}, turn = inOrder, simulatedVfs = false, clientsSeen = true, tokenNames = [tokenName] } = options;
+    const { cgroups, drivers } = options;
     const plugged = { address: '0000:01:00.0', name: 'pf0', vfs: 4, ...pf };
-    const node = new SimNode({ pfs: [plugged], turn, simulatedVfs, clientsSeen });
+    const node = new SimNode({
+      pfs: [plugged],
+      turn,
+      simulatedVfs,
+      clientsSeen,
+      ...(cgroups && { cgroups }),
+      ...(drivers && { drivers }),
+      ...(options.vfio?.noIommuAllowed === true && { noIommuAllowed: true }),
+    });
     await node.settled();
     const pods = new Map<string, readonly TokenId[]>();
     const surroundings = {

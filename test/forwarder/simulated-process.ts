@@ -2,6 +2,7 @@ import { buildCatalogue } from '../../src/daemon/build-catalogue.js';
 import { functionsFromPool } from '../../src/daemon/functions-from-pool.js';
 import { createForwarder, type Forwarder, type TakeOverReport } from '../../src/forwarder/forwarder.js';
 import { rememberedTokens } from '../../src/forwarder/recovery/remembered-tokens.js';
+import type { VfioOutside } from '../../src/forwarder/vfio.js';
 import type { TokenIssuer } from '../../src/ports/identity.js';
 import type { Log } from '../../src/ports/log.js';
 import { ResourcePool } from '../../src/resourcepool/resource-pool.js';
@@ -30,6 +31,8 @@ export interface StartOptions {
   readonly name?: string;
   /** As the setting; true unless given. */
   readonly resetVfs?: boolean;
+  /** As the settings; `return`, `refuse` and false unless given. */
+  readonly vfio?: Partial<Pick<VfioOutside, 'afterUse' | 'unknownOwner' | 'noIommuAllowed'>>;
   /** Kubelet does not answer at the start. */
   readonly kubeletAway?: boolean;
   /** What the journal says of itself; true unless given. */
@@ -83,6 +86,15 @@ export class SimulatedProcess {
       namespaces: node.namespaces,
       functions: functionsFromPool(pool, new Map(configs.map((pf) => [pf.address, pf.vfKernelDriver]))),
       resetVfs: options.resetVfs ?? true,
+      vfio: {
+        access: node.deviceAccess,
+        nodes: node.vfio,
+        owners: node.podOwners,
+        afterUse: 'return',
+        unknownOwner: 'refuse',
+        noIommuAllowed: false,
+        ...options.vfio,
+      },
       issuer: issuer(surroundings.clock),
       journal: node.journal,
       recordsComplete: options.recordsComplete ?? true,

@@ -156,6 +156,15 @@ export class Connections {
     return new Set(names.filter((it) => it !== name));
   }
 
+  /** Runs work on each connection in its turn: no Request and no Close of it goes on meanwhile. */
+  async each(work: (held: HeldConnection) => Promise<void>): Promise<void> {
+    const one = async (id: string) => {
+      const held = this.#held.get(id);
+      if (held !== undefined) await work(held);
+    };
+    await Promise.all([...this.#held.keys()].map((id) => this.#queues.run(id, () => one(id))));
+  }
+
   /** Established connections, with our own id and index; DOWN are those of which something is not as promised. */
   established(): Connection[] {
     return [...this.#held.values()].flatMap(({ established, finding }) =>

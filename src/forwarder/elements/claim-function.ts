@@ -2,6 +2,7 @@ import type { Entry, Inverse } from '../../ledger/entry.js';
 import type { QuarantineEvents } from '../../ledger/quarantine.js';
 import { ForwarderError } from '../../ports/error.js';
 import type { PciAddress } from '../../ports/pci-address.js';
+import type { DriverType } from '../../resourcepool/driver-type.js';
 import type { TokenId } from '../../resourcepool/token-id.js';
 import type { Call } from '../chain/call.js';
 import type { Strays } from '../recovery/strays.js';
@@ -15,6 +16,8 @@ export interface Assignment {
   readonly kernelDriver: string;
   /** The name under which the token was offered. */
   readonly tokenName: string;
+  /** What drives it for the connection; absent in records of a time when that was always its kernel driver. */
+  readonly driverType?: DriverType;
 }
 
 /** A claim as it is on record. */
@@ -32,23 +35,35 @@ export interface OfferedFunction
   readonly uses: number;
 }
 
+/** A VF is wanted for a token. */
+export interface ClaimWish {
+  readonly token: TokenId;
+  /** The id of the connection. */
+  readonly owner: string;
+  readonly driverType: DriverType;
+}
+
 /** Who gives VFs out, and keeps those back that could not be taken home. */
 export interface Functions extends QuarantineEvents {
   /** @throws ForwarderError `not-found`, `refused`, `exhausted`, `busy` (see ResourcePool.claim) */
-  claim(token: TokenId, owner: string): Assignment;
+  claim(wish: ClaimWish): Assignment;
   /**
    * The same for the very VF that the owner has already.
    *
    * @throws ForwarderError when the pool cannot have it so (see ResourcePool.adopt)
    */
-  adopt(claim: Pick<RecordedClaim, 'function' | 'token' | 'owner'>): Assignment;
+  adopt(claim: Pick<RecordedClaim, 'function' | 'token' | 'owner' | 'driverType'>): Assignment;
   all(): readonly OfferedFunction[];
   /** Releasing what the owner does not hold does nothing. */
   release(address: PciAddress, owner: string): void;
 }
 
 /** The connection's VF; claimed the first time, the same ever after. */
-export async function claimFunction(functions: Functions, token: TokenId, { held, log }: Call): Promise<Assignment> {
+export async function claimFunction(
+  functions: Functions,
+  { token, driverType }: Pick<ClaimWish, 'token' | 'driverType'>,
+  { held, log }: Call,
+): Promise<Assignment> {
   const entry = held.ledger.find('function-claimed');
   const known = entry && recordedClaim(entry);
   if (known !== undefined) {
@@ -58,7 +73,7 @@ export async function claimFunction(functions: Functions, token: TokenId, { held
       `the connection holds ${known.function} for token ${known.token}: a refresh cannot change it to ${token}`,
     );
   }
-  const assignment = functions.claim(token, held.id);
+  const assignment = functions.claim({ token, owner: held.id, driverType });
   const { function: address, ...rest } = assignment;
   const args = { owner: held.id, token, ...rest };
   try {

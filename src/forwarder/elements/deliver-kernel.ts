@@ -56,7 +56,7 @@ export function deliverKernel(parts: KernelParts): Delivery {
       readContextPlan(call.connection, request.trunk); // what is wrong already need not go any further
       await relieveQuarantine(parts, request, call);
       const unrecorded = await claimUnrecorded(parts, request, call);
-      const assignment = await claimFunction(functions, request.token, call);
+      const assignment = await claimFunction(functions, { token: request.token, driverType: 'kernel' }, call);
       await holdNamespace(world, { request, function: assignment.function }, call);
       if (!unrecorded) await refuseTakenName(world, request, call);
       const answer = await next(call);

@@ -22,6 +22,8 @@ interface Parts {
   readonly pci: PciBus;
   readonly functions: Functions;
   readonly journal: Journal;
+  /** Why a VF that is bound to another than its kernel driver is in use all the same; undefined when nobody uses it. */
+  readonly whyInUse: (facts: FunctionFacts) => Promise<string | undefined>;
   /** Makes a VF that has come home fit for the next client. */
   readonly clean: (vf: OfferedFunction, signal: AbortSignal) => Promise<void>;
   readonly clock: Clock;
@@ -151,7 +153,8 @@ export class Strays {
 
   async #whyNotFree(vf: OfferedFunction): Promise<string | undefined> {
     try {
-      return this.#objection(vf, await this.#parts.pci.facts(vf.function));
+      const facts = await this.#parts.pci.facts(vf.function);
+      return this.#objection(vf, facts) ?? (await this.#parts.whyInUse(facts));
     } catch (error) {
       return toForwarderError(error).message; // what cannot be looked at cannot be proven free
     }

@@ -1,10 +1,11 @@
 import type { Entry } from '../../ledger/entry.js';
 import { ForwarderError, toForwarderError } from '../../ports/error.js';
 import type { PciAddress } from '../../ports/pci-address.js';
+import type { FunctionFacts } from '../../ports/pci-bus.js';
 import type { Work } from '../kernel/configure-ip.js';
 import { functionOf } from '../kernel/function-of.js';
 import { type BoundGroup, groupTurn } from './bind-group.js';
-import type { VfioWorld } from './vfio-world.js';
+import { type VfioWorld, vfioDriver } from './vfio-world.js';
 
 /** What a step of the kind `device-used` says. */
 interface UseArgs {
@@ -43,6 +44,22 @@ export async function refuseOpenGroup(
   if (world.bound.original(address) !== undefined || !(await world.vfio.isOpen(iommuGroup))) return;
   const args = { iommuGroup, resettable: false };
   await ledger.perform({ kind: 'device-used', args, function: address }, () => Promise.reject(groupOpen(iommuGroup)));
+}
+
+/**
+ * Why a VF that no connection has is in use all the same: a process has its group open, as one does that outlived both
+ * its connection and the record of it.
+ */
+export async function whyHeldOpen(
+  world: VfioWorld,
+  { address, driver, iommuGroup }: FunctionFacts,
+): Promise<string | undefined> {
+  if (driver !== vfioDriver || iommuGroup === undefined) return undefined;
+  // In turn: nobody is given access meanwhile, so whoever would be kept out by our opening it has no right to it.
+  const isOpen = await world.bound.inTurn(groupTurn(iommuGroup, address), async () => {
+    return world.bound.original(address) === undefined && (await world.vfio.isOpen(iommuGroup));
+  });
+  return isOpen ? groupOpen(iommuGroup).message : undefined;
 }
 
 /**

@@ -211,6 +211,30 @@ const settingsTable: { readonly [Key in keyof Settings]: Setting<Settings[Key]> 
     default: '/host/dev/vfio',
     meaning: "The host's `/dev/vfio`.",
   },
+  vfioAfterUse: {
+    variable: 'NSM_VFIO_AFTER_USE',
+    kind: oneOf('return', 'keep'),
+    default: 'return',
+    meaning:
+      'What becomes of a VF after VFIO: `return` gives it back to the driver that it had before, `keep` leaves it on ' +
+      'vfio-pci, where its next VFIO client gets it sooner.',
+  },
+  vfioUnknownOwner: {
+    variable: 'NSM_VFIO_UNKNOWN_OWNER',
+    kind: oneOf('refuse', 'trust-client'),
+    default: 'refuse',
+    meaning:
+      'What to do when kubelet does not say which pod has the token of a VFIO client: `refuse` it, or believe the ' +
+      'cgroup that it names (`trust-client`): any client can then get a VF into any pod.',
+  },
+  vfioNoIommu: {
+    variable: 'NSM_VFIO_NO_IOMMU',
+    kind: boolean,
+    default: 'false',
+    meaning:
+      'Serves VFIO also where no IOMMU stands behind a VF. Its client can then reach all memory of the machine. The ' +
+      "kernel's `vfio.enable_unsafe_noiommu_mode` has to be on as well.",
+  },
   logLevel: {
     variable: 'NSM_LOG_LEVEL',
     kind: logLevel,

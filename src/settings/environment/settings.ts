@@ -33,6 +33,9 @@ export interface Settings {
   readonly pciDriversPath: string;
   readonly cgroupPath: string;
   readonly vfioPath: string;
+  readonly vfioAfterUse: 'return' | 'keep';
+  readonly vfioUnknownOwner: 'refuse' | 'trust-client';
+  readonly vfioNoIommu: boolean;
   readonly logLevel: LogLevel;
   readonly logFormat: 'text' | 'json';
   readonly telemetry: boolean;
