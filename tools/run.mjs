@@ -24,7 +24,7 @@ const allTests = ['test/**/*.test.ts'];
 /** Tests that need neither root nor the built program. */
 const portableTests = [...allTests, '--ignore', 'test/{node,e2e}/**'];
 
-/** Each returns the totals to print last, or nothing when what it ran has printed its own. */
+/** Each returns the totals to print last, or nothing when what it ran has printed its own. Words behind its name are for it. */
 const commands = {
   async test() {
     await ensureDebianPackages();
@@ -41,7 +41,9 @@ const commands = {
     return runMocha({ root, node, args: portableTests, minutes: 3 });
   },
 
-  'test:vm': () => testInMachine(root),
+  'test:vm': (...suites) => testInMachine(root, 'short', suites),
+
+  'test:vm:long': (...suites) => testInMachine(root, 'long', suites),
 
   'test:chaos': () => testChaos(root, 'long'),
 
@@ -64,7 +66,7 @@ const commands = {
   ci: () => runLanes(lanes),
 };
 
-async function main(name) {
+async function main(name, ...words) {
   const command = commands[name];
   if (command === undefined) {
     console.error(`${name} is no command: expected one of ${Object.keys(commands).join(', ')}`);
@@ -74,14 +76,14 @@ async function main(name) {
   process.chdir(root);
   ensureNode(root);
   await ensureDependencies(root);
-  const totals = await command();
+  const totals = await command(...words);
   if (totals === undefined) return;
   if (totals.failed > 0) process.exitCode = 1;
   console.log(`\n${formatTotals(totals)}`);
 }
 
 try {
-  await main(process.argv[2]);
+  await main(...process.argv.slice(2));
 } catch (error) {
   if (!(error instanceof Interrupted)) throw error;
   console.error(error.message);

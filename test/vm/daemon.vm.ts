@@ -27,7 +27,8 @@ describe('the daemon on real cards', () => {
     node = new RealNode();
     for (const pf of [firstPf, secondPf]) await node.bare(pf);
     mesh = await RealMesh.start();
-    daemon = await mesh.startDaemon({ physicalFunctions: [firstPf, secondPf], numVfs: vfCount }, inTime());
+    const cards = { physicalFunctions: [firstPf, secondPf], numVfs: vfCount };
+    daemon = await mesh.startDaemon({ ...cards, env: { NSM_CLOSE_ON_EXIT: 'true' } }, inTime());
     vfs = [...(await node.vfs(firstPf)), ...(await node.vfs(secondPf))];
     initial = await states();
   });

@@ -36,7 +36,10 @@ export class RealMesh implements AsyncDisposable {
   readonly #cleanup: Cleanup;
   readonly #registry: SimulatedRegistry;
   readonly #authority: CertificateAuthority;
-  readonly #folder: string;
+  /** Of sockets and files, the daemon's state below it. */
+  readonly folder: string;
+  #daemon: DaemonProcess | undefined;
+  #wished: Readonly<Record<string, string>> = {};
   #pods = 0;
 
   private constructor(parts: Parts) {
@@ -45,7 +48,7 @@ export class RealMesh implements AsyncDisposable {
     this.#cleanup = parts.cleanup;
     this.#registry = parts.registry;
     this.#authority = parts.authority;
-    this.#folder = parts.folder;
+    this.folder = parts.folder;
   }
 
   static async start(): Promise<RealMesh> {
@@ -73,20 +76,39 @@ export class RealMesh implements AsyncDisposable {
   }
 
   /** Starts the compiled daemon on these PFs; resolves when it is registered everywhere. */
-  async startDaemon(
-    { physicalFunctions, numVfs }: { readonly physicalFunctions: readonly PciAddress[]; readonly numVfs: number },
-    signal: AbortSignal,
-  ): Promise<DaemonProcess> {
+  async startDaemon({ physicalFunctions, numVfs, env = {} }: DaemonWish, signal: AbortSignal): Promise<DaemonProcess> {
     const pf = { pfKernelDriver: 'igb', vfKernelDriver: 'igbvf', capabilities: ['1G'], serviceDomains: ['real.node'] };
     const config = { physicalFunctions: Object.fromEntries(physicalFunctions.map((it) => [it, { ...pf, numVfs }])) };
     // JSON is YAML.
-    await writeFile(join(this.#folder, 'pci.config'), JSON.stringify(config));
-    const home = this.#cleanup.use(openOwnNetworkNamespace());
-    const options = { home, env: this.#environment(), program: 'compiled' } as const;
-    const daemon = this.#cleanup.use(new DaemonProcess(options));
+    await writeFile(join(this.folder, 'pci.config'), JSON.stringify(config));
+    this.#wished = env;
+    return this.restartDaemon(signal);
+  }
+
+  /** Starts it on the same PFs after its end. */
+  async restartDaemon(signal: AbortSignal): Promise<DaemonProcess> {
+    const daemon = this.launchDaemon();
     await daemon.logged('phase: registered', signal);
     await this.kubelet.until(() => (this.kubelet.resource(resource)?.capacity ?? 0) > 0, signal);
     return daemon;
+  }
+
+  /** The same, and waits for nothing. */
+  launchDaemon(): DaemonProcess {
+    const home = this.#cleanup.use(openOwnNetworkNamespace());
+    const options = { home, env: this.#environment(), program: 'compiled' } as const;
+    this.#daemon = this.#cleanup.use(new DaemonProcess(options));
+    return this.#daemon;
+  }
+
+  /** @throws Error before it was started */
+  get daemon(): DaemonProcess {
+    if (this.#daemon === undefined) throw new Error('the daemon was not started');
+    return this.#daemon;
+  }
+
+  get stateFolder(): string {
+    return join(this.folder, 'state');
   }
 
   /** A client with a namespace of its own, and the token of a pod that kubelet admitted for it. */
@@ -114,7 +136,7 @@ export class RealMesh implements AsyncDisposable {
   }
 
   #environment(): Record<string, string> {
-    const at = (name: string) => join(this.#folder, name);
+    const at = (name: string) => join(this.folder, name);
     return {
       NSM_NAME: daemonName,
       NSM_CONNECT_TO: `unix://${at('manager.sock')}`,
@@ -123,10 +145,20 @@ export class RealMesh implements AsyncDisposable {
       NSM_RESOURCE_POLL_TIMEOUT: '2s',
       NSM_DEVICE_PLUGIN_PATH: at('plugins'),
       NSM_POD_RESOURCES_PATH: at('pods'),
+      NSM_STATE_DIR: this.stateFolder,
       NSM_SRIOV_CONFIG_FILE: at('pci.config'),
       SPIFFE_ENDPOINT_SOCKET: `unix://${at('agent.sock')}`,
+      ...this.#wished,
     };
   }
+}
+
+/** What a daemon is started with, it and those that follow it. */
+export interface DaemonWish {
+  readonly physicalFunctions: readonly PciAddress[];
+  readonly numVfs: number;
+  /** Beside what it needs here. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 interface Parts {
