@@ -30,13 +30,14 @@ export class CallGate {
     const fault = this.#enter(name);
     try {
       await this.#parts.turn(name);
-      await this.#survival();
+      // Looked at without a pause before the effect: in one, another call might end the process.
+      if (!this.#alive) await gone;
       if (signal?.aborted) throw toForwarderError(signal.reason);
       const result = fault === undefined || happens(fault.fault) ? { value: await effect() } : undefined;
       if (fault !== undefined || result === undefined) throw await this.#failure(name, fault, signal);
       return result.value;
     } finally {
-      await this.#survival();
+      if (!this.#alive) await gone;
     }
   }
 
@@ -76,12 +77,10 @@ export class CallGate {
     if (due?.fault.startsWith('hang') && signal !== undefined) return toForwarderError(await firing(signal));
     return injected(name, due);
   }
-
-  /** Never resolves in a process that has crashed, so that nothing of it runs on. */
-  #survival(): Promise<void> {
-    return this.#alive ? Promise.resolve() : new Promise(() => undefined);
-  }
 }
+
+/** What a process that has crashed gets: it never resolves, so that nothing of it runs on. */
+const gone = new Promise<never>(() => undefined);
 
 /** True when the effect of a call with this fault happens. */
 function happens(fault: Fault): boolean {
