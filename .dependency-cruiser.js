@@ -139,6 +139,14 @@ export default {
       'Its errors carry no code and its transport is replaced; the adapter knows, others need not.',
     ),
     onlyIn('transport|forwarder/grpc|deviceplugin', '@grpc/grpc-js', 'The chain must not know how a call arrives.'),
+    onlyIn('telemetry', '@opentelemetry', 'Who measures nothing loads nothing of it.'),
+    {
+      name: 'telemetry-is-loaded-when-it-is-wanted',
+      comment: 'Its libraries cost tens of milliseconds and megabytes: only an import() may bring them in.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/telemetry/' },
+      to: { path: '^src/telemetry/', dynamic: false },
+    },
     onlyIn('none', '@bufbuild/protobuf', 'Only generated code reads and writes the wire.'),
   ],
   options: {

@@ -1,6 +1,7 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { HostPort } from '../settings/environment/host-port.js';
 import type { SocketUrl } from '../settings/environment/socket-url.js';
 
 /** Where to listen, and what to remove afterwards. */
@@ -24,5 +25,10 @@ export async function listenAddress(configured: SocketUrl | undefined): Promise<
 /** `unix:///path` or `tcp://host:port`. */
 export function socketUrlText(url: SocketUrl): string {
   if (url.kind === 'unix') return `unix://${url.path}`;
-  return `tcp://${url.host.includes(':') ? `[${url.host}]` : url.host}:${url.port}`;
+  return `tcp://${hostPortText(url)}`;
+}
+
+/** `host:port`, an IPv6 host in brackets. */
+export function hostPortText({ host, port }: HostPort): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }

@@ -8,6 +8,7 @@ import type { Policy } from '../policies/policy.js';
 import type { Clock } from '../ports/clock.js';
 import type { CertificateSource, TokenIssuer } from '../ports/identity.js';
 import type { Log } from '../ports/log.js';
+import type { Telemetry } from '../ports/telemetry.js';
 import type { Settings } from '../settings/environment/settings.js';
 import type { Channels } from '../transport/channels.js';
 import { listen } from '../transport/listen.js';
@@ -27,6 +28,7 @@ export interface Serving {
   readonly settings: Settings;
   readonly clock: Clock;
   readonly log: Log;
+  readonly telemetry: Telemetry;
   readonly forwarder: Forwarder;
   readonly identity: { readonly source: CertificateSource; readonly issuer: TokenIssuer };
   readonly policies: ChosenPolicies;
@@ -67,7 +69,7 @@ interface KnownManager {
 }
 
 async function listenForCalls(serving: Serving, health: Health, known: KnownManager): Promise<string> {
-  const { settings, clock, log, forwarder, identity, policies, running, teardown } = serving;
+  const { settings, clock, log, telemetry, forwarder, identity, policies, running, teardown } = serving;
   const draining = new AbortController();
   const address = await listenAddress(settings.listenOn);
   teardown.add('listen address', async () => address[Symbol.asyncDispose]());
@@ -89,6 +91,7 @@ async function listenForCalls(serving: Serving, health: Health, known: KnownMana
     ],
     clock,
     log,
+    telemetry,
     // Not the signal that asks for an end: running calls may finish, and the registry has to be told first.
     signal: running,
   });

@@ -11,6 +11,7 @@ import type { Clock } from '../ports/clock.js';
 import { toForwarderError } from '../ports/error.js';
 import type { Log } from '../ports/log.js';
 import type { PciAddress } from '../ports/pci-address.js';
+import type { Telemetry } from '../ports/telemetry.js';
 import { ResourcePool } from '../resourcepool/resource-pool.js';
 import type { TokenId } from '../resourcepool/token-id.js';
 import type { Settings } from '../settings/environment/settings.js';
@@ -21,6 +22,7 @@ import { WorkloadApiSource } from '../transport/workload-api-source.js';
 import { buildCatalogue } from './build-catalogue.js';
 import { choosePolicies } from './choose-policies.js';
 import { functionsFromPool } from './functions-from-pool.js';
+import { gauge } from './gauges.js';
 import { watchLinks } from './link-watch.js';
 import { socketUrlText } from './listen-address.js';
 import { openState } from './open-state.js';
@@ -30,6 +32,7 @@ import { reportVfio } from './report-vfio.js';
 import { restoreTokens } from './restore-tokens.js';
 import { serve } from './serve.js';
 import { keepStartReport } from './start-report.js';
+import { startTelemetry } from './start-telemetry.js';
 import { Teardown } from './teardown.js';
 
 export interface DaemonParts {
@@ -72,6 +75,7 @@ async function start(parts: DaemonParts, teardown: Teardown, signal: AbortSignal
   const { settings, clock, log } = parts;
   const running = new AbortController();
   teardown.add('timers and streams', async () => running.abort());
+  const telemetry = await startTelemetry(parts, teardown);
   const policies = {
     server: await choosePolicies('NSM_SERVER_POLICIES', settings.serverPolicies, log),
     registration: await choosePolicies('NSM_REGISTRY_CLIENT_POLICIES', settings.registryClientPolicies, log),
@@ -83,7 +87,7 @@ async function start(parts: DaemonParts, teardown: Teardown, signal: AbortSignal
   await reportVfio(reader, node.functions, log);
   const identity = openIdentity(parts, running.signal);
 
-  const network = openNetwork(settings, { ...identity, clock, log }, teardown);
+  const network = openNetwork(settings, { ...identity, clock, log, telemetry }, teardown);
   const forwarder = createForwarder({
     name: settings.name,
     pci: node.pci,
@@ -97,6 +101,7 @@ async function start(parts: DaemonParts, teardown: Teardown, signal: AbortSignal
     ...network,
     clock,
     log,
+    telemetry,
     newId: randomUUID,
     signal: running.signal,
   });
@@ -111,6 +116,7 @@ async function start(parts: DaemonParts, teardown: Teardown, signal: AbortSignal
     forwarder.connections.stop();
     if (settings.closeOnExit) await Promise.race([forwarder.connections.closeAll(), rejection(deadline)]);
   });
+  gauge(telemetry, { pool: node.pool, forwarder });
   const taken = await forwarder.takeOver(signal);
   state.accept();
   await keepStartReport(
@@ -126,7 +132,10 @@ async function start(parts: DaemonParts, teardown: Teardown, signal: AbortSignal
   if (holdMs !== undefined) void watchLinks({ ...node, physicalFunctions, clock, log, holdMs }, running.signal);
   log.info('phase: device plugin started', { resources: node.pool.names() });
   const { manager } = network;
-  await serve({ ...parts, forwarder, identity, policies, manager, running: running.signal, teardown }, signal);
+  await serve(
+    { ...parts, forwarder, identity, policies, manager, telemetry, running: running.signal, teardown },
+    signal,
+  );
 }
 
 /** How much was found, for the log; the report has the rest. */
@@ -162,16 +171,20 @@ function openIdentity({ settings, clock, log }: DaemonParts, signal: AbortSignal
   return { source, issuer };
 }
 
+interface NetworkParts {
+  readonly source: WorkloadApiSource;
+  readonly issuer: Es256TokenIssuer;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly telemetry: Telemetry;
+}
+
 /** Connections to other components: next hops get the configured time to answer a dial, the manager a fixed one. */
-function openNetwork(
-  settings: Settings,
-  { source, issuer, clock, log }: { source: WorkloadApiSource; issuer: Es256TokenIssuer; clock: Clock; log: Log },
-  teardown: Teardown,
-) {
+function openNetwork(settings: Settings, { source, issuer, clock, log, telemetry }: NetworkParts, teardown: Teardown) {
   const sockets = new EndpointSockets();
   const managerUrl = socketUrlText(settings.connectTo);
-  const manager = new Channels({ source, tokens: issuer, clock, dialTimeoutMs: managerDialMs });
-  const endpoints = new Channels({ source, tokens: issuer, clock, dialTimeoutMs: settings.dialTimeout });
+  const manager = new Channels({ source, tokens: issuer, clock, telemetry, dialTimeoutMs: managerDialMs });
+  const endpoints = new Channels({ source, tokens: issuer, clock, telemetry, dialTimeoutMs: settings.dialTimeout });
   teardown.add('connections to other components', async () => {
     await Promise.all([manager[Symbol.asyncDispose](), endpoints[Symbol.asyncDispose]()]);
     sockets[Symbol.dispose]();

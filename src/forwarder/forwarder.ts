@@ -13,12 +13,14 @@ import type { Journal } from '../ports/journal.js';
 import type { Namespaces } from '../ports/links.js';
 import type { Log } from '../ports/log.js';
 import type { PciBus } from '../ports/pci-bus.js';
+import type { Telemetry } from '../ports/telemetry.js';
 import type { Caller } from './chain/call.js';
 import { ConnectionEvents } from './chain/connection-events.js';
 import { ConnectionRecords } from './chain/connection-records.js';
 import { Connections } from './chain/connections.js';
 import { chain } from './chain/element.js';
 import { enterPath, leavePath, underId } from './chain/path.js';
+import { traced, tracedUndoing } from './chain/traced.js';
 import { chooseMechanism, inspectDelivered } from './elements/choose-mechanism.js';
 import { type Functions, type OfferedFunction, releaseFunction } from './elements/claim-function.js';
 import { amendOnward, closeOnward, connectOnward, type NextHops } from './elements/connect-onward.js';
@@ -56,6 +58,8 @@ export interface ForwarderParts {
   readonly recordsComplete: boolean;
   readonly clock: Clock;
   readonly log: Log;
+  /** Told of what each element and each inverse does. */
+  readonly telemetry: Telemetry;
   readonly newId: () => string;
   /** Ends retries; connections are not closed by it. */
   readonly signal: AbortSignal;
@@ -92,21 +96,22 @@ export interface TakeOverReport {
 
 /** Puts the forwarder together: this list of elements is what happens to a Request, from top to bottom. */
 export function createForwarder(parts: ForwarderParts): Forwarder {
-  const { clock, log, functions, issuer, nextHops, signal } = parts;
+  const { clock, log, telemetry, functions, issuer, nextHops, signal } = parts;
   const { world, vfio, strays, attempt, book, quarantine } = createUndoing(parts);
   const records = new ConnectionRecords(parts.journal);
   const deliveries = [deliverKernel({ world, functions, strays, quarantine }), vfio.delivery, deliverNoop];
   const inspect = inspectDelivered(deliveries);
   const events = new ConnectionEvents(log);
+  const elements = [
+    updateToken(issuer),
+    expire(clock),
+    leaveFormerHop,
+    chooseMechanism(deliveries),
+    discover(parts.directory, clock),
+    connectOnward(nextHops, clock),
+  ];
   const connections = new Connections({
-    chain: chain([
-      updateToken(issuer),
-      expire(clock),
-      leaveFormerHop,
-      chooseMechanism(deliveries),
-      discover(parts.directory, clock),
-      connectOnward(nextHops, clock),
-    ]),
+    chain: chain(traced(elements, telemetry)),
     undoing: { attempt, book, admit: (owed) => quarantine.admit(owed) },
     records,
     beforeClose: async (held, close) => {
@@ -163,7 +168,7 @@ function createUndoing(parts: ForwarderParts) {
   };
   const vfio = createVfio(parts.vfio, { world, functions, log });
   const strays = new Strays({ ...parts, clean: cleaning(world), whyInUse: vfio.whyInUse });
-  const attempt = undoAttempt(
+  const inverses = undoAttempt(
     {
       ...kernelInverses(world),
       ...vfio.inverses,
@@ -173,6 +178,7 @@ function createUndoing(parts: ForwarderParts) {
     },
     clock,
   );
+  const attempt = tracedUndoing(inverses, parts.telemetry);
   const book = new Book(parts.journal);
   vfio.restore([...book.byConnection().values()].flat());
   const quarantine = new Quarantine({ attempt, book }, { clock, log, signal, events: functions });

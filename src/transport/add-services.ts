@@ -7,6 +7,7 @@ import {
   type UntypedHandleCall,
 } from '@grpc/grpc-js';
 import { ForwarderError } from '../ports/error.js';
+import type { Telemetry } from '../ports/telemetry.js';
 import { toServiceError } from './grpc-status.js';
 import type { Headers, IncomingCall, Service, StreamHandler, UnaryHandler } from './service.js';
 
@@ -15,18 +16,25 @@ type ServerCall = ServerUnaryCall<unknown, unknown> | ServerWritableStream<unkno
 /** Finds who calls; what it throws is the answer. */
 export type PeerLookup<P> = (grpcPeer: string) => P;
 
+/** What answering a call takes besides its handler. */
+export interface Answering<P> {
+  readonly peerOf: PeerLookup<P>;
+  /** Told of every unary call. */
+  readonly telemetry: Telemetry;
+}
+
 /** Registers services with a grpc-js server. */
-export function addServices<P>(server: Server, services: readonly Service<P>[], peerOf: PeerLookup<P>): void {
+export function addServices<P>(server: Server, services: readonly Service<P>[], answering: Answering<P>): void {
   for (const { definition, handlers } of services) {
     const implementation = Object.entries(handlers).flatMap(([name, handler]): [string, UntypedHandleCall][] => {
       if (handler === undefined) return [];
-      const streams = definition[name]?.responseStream === true;
+      const { path = name, responseStream = false } = definition[name] ?? {};
       return [
         [
           name,
-          streams
-            ? streaming(handler as StreamHandler<unknown, unknown, P>, peerOf)
-            : unary(handler as UnaryHandler<unknown, unknown, P>, peerOf),
+          responseStream
+            ? streaming(handler as StreamHandler<unknown, unknown, P>, answering)
+            : unary({ path, handler: handler as UnaryHandler<unknown, unknown, P> }, answering),
         ],
       ];
     });
@@ -34,11 +42,15 @@ export function addServices<P>(server: Server, services: readonly Service<P>[], 
   }
 }
 
-function unary<P>(handler: UnaryHandler<unknown, unknown, P>, peerOf: PeerLookup<P>): UntypedHandleCall {
+function unary<P>(
+  { path, handler }: { path: string; handler: UnaryHandler<unknown, unknown, P> },
+  { peerOf, telemetry }: Answering<P>,
+): UntypedHandleCall {
   const answer = async (call: ServerUnaryCall<unknown, unknown>, done: sendUnaryData<unknown>) => {
     try {
       using incoming = incomingCall(call, peerOf);
-      done(null, await handler(call.request, incoming));
+      const { traceparent } = incoming.metadata;
+      done(null, await telemetry.serve(path, traceparent, () => handler(call.request, incoming)));
     } catch (error) {
       done(toServiceError(error));
     }
@@ -46,7 +58,10 @@ function unary<P>(handler: UnaryHandler<unknown, unknown, P>, peerOf: PeerLookup
   return (call: ServerUnaryCall<unknown, unknown>, done: sendUnaryData<unknown>) => void answer(call, done);
 }
 
-function streaming<P>(handler: StreamHandler<unknown, unknown, P>, peerOf: PeerLookup<P>): UntypedHandleCall {
+function streaming<P>(
+  handler: StreamHandler<unknown, unknown, P>,
+  { peerOf }: Pick<Answering<P>, 'peerOf'>,
+): UntypedHandleCall {
   const answer = async (call: ServerWritableStream<unknown, unknown>) => {
     try {
       using incoming = incomingCall(call, peerOf);

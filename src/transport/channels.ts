@@ -1,6 +1,7 @@
 import type { Clock } from '../ports/clock.js';
 import { ForwarderError, toForwarderError } from '../ports/error.js';
 import type { CertificateSource, TokenIssuer } from '../ports/identity.js';
+import { noTelemetry, type Telemetry } from '../ports/telemetry.js';
 import { Connection } from './connection.js';
 import { shelfDefaults } from './descriptor-shelf.js';
 import { type Dialled, dial } from './dial.js';
@@ -16,6 +17,8 @@ export interface ChannelsOptions {
   readonly idleTimeoutMs?: number;
   /** How long a peer may owe us a descriptor that it announced, ms. */
   readonly descriptorPatienceMs?: number;
+  /** Told of every unary call. */
+  readonly telemetry?: Telemetry;
 }
 
 /** Where to connect. */
@@ -52,7 +55,13 @@ export class Channels implements AsyncDisposable {
 
   constructor(options: ChannelsOptions) {
     const { patienceMs: descriptorPatienceMs } = shelfDefaults;
-    this.#options = { dialTimeoutMs: 10_000, idleTimeoutMs: 300_000, descriptorPatienceMs, ...options };
+    this.#options = {
+      dialTimeoutMs: 10_000,
+      idleTimeoutMs: 300_000,
+      descriptorPatienceMs,
+      telemetry: noTelemetry,
+      ...options,
+    };
     this.#rotation = options.source.onChange(() => this.#retireAll());
   }
 
@@ -71,7 +80,7 @@ export class Channels implements AsyncDisposable {
     kept.idle?.abort(notIdle);
     try {
       const dialled = await orAborted(kept.dialled, signal);
-      return await work(new Connection(dialled, this.#options.tokens));
+      return await work(new Connection(dialled, this.#options));
     } finally {
       kept.users -= 1;
       this.#whenUnused(key, kept);

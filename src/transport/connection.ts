@@ -1,4 +1,5 @@
 import type { TokenIssuer } from '../ports/identity.js';
+import type { Telemetry } from '../ports/telemetry.js';
 import { type Caller, type CallOptions, GrpcCaller, type Method } from './caller.js';
 import type { Dialled } from './dial.js';
 import { formatGoTime } from './go-time.js';
@@ -10,19 +11,26 @@ import type { Headers } from './service.js';
 export const tokenHeader = 'nsm-client-token';
 export const tokenExpiresHeader = 'nsm-client-token-expires';
 
+/** What the calls on a connection take. */
+export interface CallParts {
+  readonly tokens: TokenIssuer;
+  /** Told of every unary call. */
+  readonly telemetry: Telemetry;
+}
+
 /** One connection to a next hop. Every call on it carries a fresh token for this very peer. */
 export class Connection implements Caller {
   /** Who answered the handshake; receives the descriptors that it sends with its answers. */
   readonly peer: Peer;
   readonly #dialled: Dialled;
-  readonly #tokens: TokenIssuer;
+  readonly #parts: CallParts;
   readonly #caller: GrpcCaller;
 
-  constructor(dialled: Dialled, tokens: TokenIssuer) {
+  constructor(dialled: Dialled, parts: CallParts) {
     this.#dialled = dialled;
-    this.#tokens = tokens;
+    this.#parts = parts;
     this.peer = peerOn(dialled.transport, dialled.identity);
-    this.#caller = new GrpcCaller(dialled.client, () => this.#tokenHeaders());
+    this.#caller = new GrpcCaller(dialled.client, () => this.#headers());
   }
 
   /**
@@ -36,15 +44,18 @@ export class Connection implements Caller {
   }
 
   unary<Req, Res>(method: Method<Req, Res>, request: Req, options: CallOptions): Promise<Res> {
-    return this.#caller.unary(method, request, options);
+    return this.#parts.telemetry.call(method.path, () => this.#caller.unary(method, request, options));
   }
 
   stream<Req, Res>(method: Method<Req, Res>, request: Req, options: CallOptions): AsyncIterable<Res> {
     return this.#caller.stream(method, request, options);
   }
 
-  #tokenHeaders(): Headers {
-    const { token, expires } = this.#tokens.issue(this.peer.spiffeId, this.peer.notAfter);
-    return { [tokenHeader]: token, [tokenExpiresHeader]: formatGoTime(expires) };
+  #headers(): Headers {
+    const { tokens, telemetry } = this.#parts;
+    const { token, expires } = tokens.issue(this.peer.spiffeId, this.peer.notAfter);
+    const traceparent = telemetry.traceparent();
+    const presented = { [tokenHeader]: token, [tokenExpiresHeader]: formatGoTime(expires) };
+    return traceparent === undefined ? presented : { ...presented, traceparent };
   }
 }

@@ -26,10 +26,15 @@ const kindOfCode: ReadonlyMap<number, ErrorKind> = new Map<number, ErrorKind>([
   [status.OUT_OF_RANGE, 'invalid'],
 ]);
 
+/** The number of the status that any failure has on the wire. */
+export function grpcCodeOf(thrown: unknown): number {
+  return codeOfKind[toForwarderError(thrown).kind];
+}
+
 /** Any failure as grpc-js wants it: the code of its kind, its message unchanged. */
 export function toServiceError(thrown: unknown): ServiceError {
   const error = toForwarderError(thrown);
-  const code = codeOfKind[error.kind];
+  const code = grpcCodeOf(error);
   return Object.assign(new Error(error.message), { code, details: error.message, metadata: new Metadata() });
 }
 

@@ -1,5 +1,6 @@
 import { createServer } from 'node:net';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { noTelemetry } from '../ports/telemetry.js';
 import { addServices } from './add-services.js';
 import { parseEndpointAddress } from './endpoint-address.js';
 import { startListening } from './listening-socket.js';
@@ -25,7 +26,7 @@ export interface PlainListener extends AsyncDisposable {
  */
 export async function listenPlain({ address, services, signal }: PlainListenOptions): Promise<PlainListener> {
   const grpc = new Server();
-  addServices(grpc, services, () => undefined);
+  addServices(grpc, services, { peerOf: () => undefined, telemetry: noTelemetry });
   const injector = grpc.createConnectionInjector(ServerCredentials.createInsecure());
   const net = createServer((socket) => injector.injectConnection(socket));
   const url = await startListening(net, parseEndpointAddress(address.startsWith('/') ? `unix://${address}` : address));

@@ -6,6 +6,7 @@ import type { Clock } from '../ports/clock.js';
 import { ForwarderError, toForwarderError } from '../ports/error.js';
 import type { CertificateSource } from '../ports/identity.js';
 import type { Log } from '../ports/log.js';
+import { noTelemetry, type Telemetry } from '../ports/telemetry.js';
 import { addServices } from './add-services.js';
 import { shelfDefaults } from './descriptor-shelf.js';
 import { type EndpointAddress, parseEndpointAddress } from './endpoint-address.js';
@@ -22,6 +23,8 @@ export interface ListenOptions {
   readonly services: readonly Service<Peer>[];
   readonly clock: Clock;
   readonly log: Log;
+  /** Told of every unary call. */
+  readonly telemetry?: Telemetry;
   /** Ends the server at once, running calls and all. */
   readonly signal: AbortSignal;
   readonly handshakeTimeoutMs?: number;
@@ -76,7 +79,8 @@ export class Listener implements AsyncDisposable {
       onSecure: (connection) => this.#inject(connection),
       onRefused: (error) => options.log.warn(`connection refused: ${error.message}`),
     });
-    addServices(this.#grpc, options.services, (id) => this.#peerOf(id));
+    const { services, telemetry = noTelemetry } = options;
+    addServices(this.#grpc, services, { peerOf: (id) => this.#peerOf(id), telemetry });
   }
 
   /** Where it listens, with the real port. */

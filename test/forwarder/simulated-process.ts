@@ -5,6 +5,7 @@ import { rememberedTokens } from '../../src/forwarder/recovery/remembered-tokens
 import type { VfioOutside } from '../../src/forwarder/vfio.js';
 import type { TokenIssuer } from '../../src/ports/identity.js';
 import type { Log } from '../../src/ports/log.js';
+import { noTelemetry } from '../../src/ports/telemetry.js';
 import { ResourcePool } from '../../src/resourcepool/resource-pool.js';
 import type { TokenId } from '../../src/resourcepool/token-id.js';
 import type { PhysicalFunctionConfig } from '../../src/settings/pci-config/pci-config.js';
@@ -101,6 +102,7 @@ export class SimulatedProcess {
       ...endpoint.reachedBy(node.gate),
       clock: this.#clock,
       log: silentLog,
+      telemetry: noTelemetry,
       newId: newConnectionId,
       signal: this.stopping.signal,
     });
