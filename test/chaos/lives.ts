@@ -21,12 +21,16 @@ export interface LivesParts {
   readonly served: () => number;
   /** Longest time that a start may take, ms; a minute unless told. */
   readonly startMs?: number;
+  /** Longest life under load, ms; five seconds unless told. */
+  readonly loadMs?: number;
 }
 
 /** How many lives end before the daemon serves; the others end under load. */
 const cutShort = 0.3;
-/** A life under load ends when at most so many calls were served, or when they take too long, ms; and a little later. */
-const load = { calls: 40, longestMs: 5_000, moreMs: 100 };
+/** A life under load ends when at most so many calls were served, or when they take too long; and a little later, ms. */
+const load = { calls: 40, moreMs: 100 };
+/** Calls of a machine with a processor of its own. */
+const usualLoadMs = 5_000;
 /** Between two looks at how many calls were served, ms. */
 const lookMs = 5;
 /** How many lives lose their write helpers, some time before they end. */
@@ -55,13 +59,15 @@ export class Lives {
   readonly #random: Random;
   readonly #served: () => number;
   readonly #startMs: number;
+  readonly #loadMs: number;
   readonly #clock = new SystemClock();
 
-  constructor({ node, random, served, startMs = usualStartMs }: LivesParts) {
+  constructor({ node, random, served, startMs = usualStartMs, loadMs = usualLoadMs }: LivesParts) {
     this.#node = node;
     this.#random = random;
     this.#served = served;
     this.#startMs = startMs;
+    this.#loadMs = loadMs;
   }
 
   /** A daemon that lives for a random while, alone or under the load of whoever asks it. */
@@ -121,7 +127,7 @@ export class Lives {
 
   async #calls(): Promise<void> {
     const enough = this.#served() + this.#random.below(load.calls);
-    const until = this.#clock.now() + load.longestMs;
+    const until = this.#clock.now() + this.#loadMs;
     while (this.#served() < enough && this.#clock.now() < until) await this.#clock.sleep(lookMs);
     await this.#pause(load.moreMs);
   }

@@ -93,13 +93,13 @@ describe('daemons that are killed on a real card', function () {
   }
 
   it(`lose no VF in ${kills} kills under load (seed ${seed}), and leave the one in peace that is not changed`, async function () {
-    this.timeout(900_000);
+    this.timeout(1_500_000);
     const random = new Random(seed);
     const lasting = await connected();
     const seen = { links: (await lasting.client.look(patient())).links, state: await node.stateOf(lasting.vf) };
     const index = await indexAt(lasting.client, lasting.vf);
     using crowd = await crowdOf(4, random);
-    const lives = new Lives({ node: mesh, random, served: () => crowd.served, startMs: 240_000 });
+    const lives = new Lives({ node: mesh, random, served: () => crowd.served, startMs: 240_000, loadMs: 20_000 });
     crowd.start();
     await lives.kill();
     while (lives.kills < kills) await lives.liveShortly();
