@@ -31,6 +31,7 @@ import { provision } from './provision.js';
 import { reportVfio } from './report-vfio.js';
 import { restoreTokens } from './restore-tokens.js';
 import { serve } from './serve.js';
+import { startProfiler } from './start-profiler.js';
 import { keepStartReport } from './start-report.js';
 import { startTelemetry } from './start-telemetry.js';
 import { Teardown } from './teardown.js';
@@ -76,6 +77,7 @@ async function start(parts: DaemonParts, teardown: Teardown, signal: AbortSignal
   const running = new AbortController();
   teardown.add('timers and streams', async () => running.abort());
   const telemetry = await startTelemetry(parts, teardown);
+  await startProfiler(parts, teardown);
   const policies = {
     server: await choosePolicies('NSM_SERVER_POLICIES', settings.serverPolicies, log),
     registration: await choosePolicies('NSM_REGISTRY_CLIENT_POLICIES', settings.registryClientPolicies, log),

@@ -15,7 +15,7 @@ describe('connections', () => {
   });
   afterEach(() => noMoreThan(before));
 
-  it('are shared between calls, and dialled again after the server was away', async () => {
+  it('H3: are shared between calls, and dialled again after the server was away', async () => {
     await using pair = await nodePair(echo);
     await Promise.all(Array.from({ length: 20 }, (_, i) => say(pair, `${i}`)));
     expect([pair.server.connectionCount, pair.channels.size]).to.deep.equal([1, 1]);
@@ -27,6 +27,16 @@ describe('connections', () => {
     await using _again = await nodePair(echo, { url: pair.server.url, source: pair.serverSource });
     expect(await say(pair, 'back')).to.equal('back');
   });
+
+  for (const nowhere of ['', 'unix://', 'tcp://']) {
+    it(`N3: to ${JSON.stringify(nowhere)}, which leads nowhere, are refused with the address`, async () => {
+      await using pair = await nodePair(echo);
+      const error = await failure(pair.channels.use(nowhere, never, () => Promise.resolve()));
+      expect(error.kind).to.equal('invalid');
+      expect(error.message).to.include(nowhere);
+      expect(pair.channels.size).to.equal(0);
+    });
+  }
 
   it('close when nobody uses them for a while', async () => {
     await using pair = await nodePair(echo, { client: { idleTimeoutMs: 20 } });
