@@ -131,7 +131,8 @@ const rows: readonly Row[] = [
     title: 'a mechanism that is not served',
     wish: (wish) => ({ ...wish, type: 'MEMIF' }),
     kind: 'unsupported',
-    message: 'this forwarder serves none of the requested mechanisms (MEMIF), only KERNEL, KERNEL_INTERFACE, VFIO, NOOP',
+    message:
+      'this forwarder serves none of the requested mechanisms (MEMIF), only KERNEL, KERNEL_INTERFACE, VFIO, NOOP',
   },
 ];
 
