@@ -78,7 +78,9 @@ export class RealMesh implements AsyncDisposable {
   /** Starts the compiled daemon on these PFs; resolves when it is registered everywhere. */
   async startDaemon({ physicalFunctions, numVfs, env = {} }: DaemonWish, signal: AbortSignal): Promise<DaemonProcess> {
     const pf = { pfKernelDriver: 'igb', vfKernelDriver: 'igbvf', capabilities: ['1G'], serviceDomains: ['real.node'] };
-    const config = { physicalFunctions: Object.fromEntries(physicalFunctions.map((it) => [it, { ...pf, numVfs }])) };
+    const config = {
+      physicalFunctions: Object.fromEntries(physicalFunctions.map((it) => [it, { ...pf, numVFs: numVfs }])),
+    };
     // JSON is YAML.
     await writeFile(join(this.folder, 'pci.config'), JSON.stringify(config));
     this.#wished = env;
