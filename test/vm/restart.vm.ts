@@ -40,7 +40,11 @@ describe('daemons that are killed on a real card', function () {
     node = new RealNode();
     await node.bare(firstPf);
     mesh = await RealMesh.start();
-    await mesh.startDaemon({ physicalFunctions: [firstPf], numVfs: vfCount }, patient());
+    await mesh.startDaemon(
+      // An audit would see before any client does that a VF is in use: what a Request meets is to be seen.
+      { physicalFunctions: [firstPf], numVfs: vfCount, env: { NSM_AUDIT_INTERVAL: '1h' } },
+      patient(),
+    );
     vfs = await node.vfs(firstPf);
     [initial, card] = [await states(), await cardInWords()];
     mesh.endpoint.behaviour = {
