@@ -2,7 +2,7 @@ import { ForwarderError } from '../ports/error.js';
 import type { DriverType } from './driver-type.js';
 import type { Claimed, FunctionState } from './function-state.js';
 import type { VirtualFunction } from './inventory.js';
-import type { Token } from './token.js';
+import type { Standing, Token } from './token.js';
 
 // These messages reach peers: they name the caller's own token, never another one and never another connection, since
 // whoever knows an allocated token's id could share its function.
@@ -20,6 +20,11 @@ export function assertNotHandedOn(token: Token, { address }: VirtualFunction): v
     'busy',
     `token ${token.id} of ${token.name} has a new pod, but VF ${address} is not yet home from the pod before`,
   );
+}
+
+/** The configuration has changed since kubelet gave the token to its pod. */
+export function noLongerOffered({ id, name }: Token): ForwarderError {
+  return new ForwarderError('refused', `token ${id} of ${name} stands for no VF: fewer are offered under the name now`);
 }
 
 /** One function has one driver. */
@@ -83,5 +88,23 @@ function describe(state: FunctionState): string {
       return `is in quarantine: ${state.reason}`;
     case 'withheld':
       return `is held back: ${state.reason}`;
+  }
+}
+
+/** Kubelet may give out what is in circulation or in use. @throws ForwarderError `refused` */
+export function assertAllocatable({ id, name, held, standing }: Token): void {
+  if (held || standing.kind === 'available' || standing.kind === 'in-use') return;
+  const because = whyNotToBeHad(standing);
+  throw new ForwarderError('refused', `token ${id} of ${name} cannot be allocated: it is ${because}`);
+}
+
+function whyNotToBeHad(standing: Exclude<Standing, { kind: 'available' | 'in-use' }>): string {
+  switch (standing.kind) {
+    case 'closed':
+      return `closed by VF ${standing.function}, which is not to be had`;
+    case 'quarantined':
+      return `in quarantine with VF ${standing.function}`;
+    case 'retired':
+      return 'no longer offered';
   }
 }

@@ -28,11 +28,11 @@ export class FreeFunctions {
   readonly #byName = new Map<string, Rivals>();
   readonly #byPhysicalFunction = new Map<PhysicalFunction, ReadonlySet<Rivals>>();
 
-  /** Starts with every function of the inventory free. */
+  /** Starts with the functions that are free in the inventory. */
   constructor(inventory: Inventory) {
     this.#inventory = inventory;
     this.#pitRivals(inventory.physicalFunctions);
-    for (const vf of inventory.functions.values()) this.put(vf);
+    for (const vf of inventory.functions.values()) if (vf.state.kind === 'free') this.put(vf);
   }
 
   /**
@@ -43,7 +43,8 @@ export class FreeFunctions {
   choose(name: string, driver: DriverType, home?: PciAddress): VirtualFunction | undefined {
     const rivals = this.#byName.get(name);
     if (rivals === undefined) return undefined;
-    const atHome = home && this.#inventory.physicalFunctions.find(({ address }) => address === home);
+    const atHome =
+      home && this.#inventory.physicalFunctions.find((pf) => pf.address === home && pf.names.includes(name));
     for (const equallyGood of preference[driver]) {
       const best =
         firstOf(equallyGood.flatMap((shelf) => lowestOf(atHome, shelf))) ??

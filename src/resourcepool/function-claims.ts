@@ -4,6 +4,7 @@ import {
   assertNotHandedOn,
   cannotAdopt,
   hasAnother,
+  noLongerOffered,
   notAllocated,
   notOffered,
   notToBeHad,
@@ -12,7 +13,7 @@ import {
 import type { DriverType } from './driver-type.js';
 import type { Claimed, Superseded } from './function-state.js';
 import type { Holdings } from './holdings.js';
-import type { VirtualFunction } from './inventory.js';
+import { namesOf, type VirtualFunction } from './inventory.js';
 import type { Token } from './token.js';
 
 /**
@@ -42,6 +43,8 @@ export class FunctionClaims {
       case 'closed':
       case 'quarantined':
         throw notToBeHad(token, this.#holdings.get(standing.function));
+      case 'retired':
+        throw noLongerOffered(token);
     }
   }
 
@@ -59,6 +62,8 @@ export class FunctionClaims {
         return this.#adoptAgain(token, vf, request);
       case 'quarantined':
         throw notToBeHad(token, this.#holdings.get(standing.function));
+      case 'retired':
+        throw noLongerOffered(token);
     }
   }
 
@@ -89,7 +94,7 @@ export class FunctionClaims {
   }
 
   #adoptFirst(token: Token, vf: VirtualFunction, { driver, owner }: AdoptRequest): Claim {
-    if (!vf.physicalFunction.names.includes(token.name)) throw notOffered(token, vf);
+    if (!namesOf(vf).includes(token.name)) throw notOffered(token, vf);
     if (!this.#holdings.free.has(vf, driver)) throw cannotAdopt(token, vf);
     this.#holdings.letGo(vf);
     this.#holdings.spare(token);
@@ -165,8 +170,8 @@ export class FunctionClaims {
 
   /** The function that the token had before, if its owner has not released it yet. */
   #supersededBy({ token, supersedes }: Claimed): { vf: VirtualFunction; state: Superseded } | undefined {
-    if (supersedes === undefined) return undefined;
-    const vf = this.#holdings.get(supersedes);
+    const vf = supersedes && this.#holdings.inventory.functions.get(supersedes);
+    if (vf === undefined) return undefined;
     const { state } = vf;
     return state.kind === 'superseded' && state.token === token ? { vf, state } : undefined;
   }

@@ -20,6 +20,11 @@ import type { Token } from './token.js';
  */
 export type FunctionState = { readonly kind: 'free' } | Claimed | Superseded | Quarantined | Withheld;
 
+/** The tokens that are out of circulation because of the function. */
+export function closedBy(state: FunctionState): readonly Token[] {
+  return state.kind === 'free' ? [] : state.closed;
+}
+
 export interface Claimed {
   readonly kind: 'claimed';
   readonly token: Token;

@@ -2,9 +2,9 @@ import { ForwarderError } from '../ports/error.js';
 import type { PciAddress } from '../ports/pci-address.js';
 import { noneFree } from './claim-refusals.js';
 import type { DriverType } from './driver-type.js';
-import type { FreeFunctions } from './free-functions.js';
-import type { Claimed, FunctionState } from './function-state.js';
-import type { Inventory, PhysicalFunction, VirtualFunction } from './inventory.js';
+import { FreeFunctions } from './free-functions.js';
+import { type Claimed, closedBy, type FunctionState } from './function-state.js';
+import { type Inventory, namesOf, type PhysicalFunction, type VirtualFunction } from './inventory.js';
 import type { Token } from './token.js';
 import type { TokenPool } from './token-pool.js';
 
@@ -14,13 +14,27 @@ import type { TokenPool } from './token-pool.js';
  */
 export class Holdings {
   readonly tokens: TokenPool;
-  readonly free: FreeFunctions;
-  readonly #inventory: Inventory;
+  #inventory: Inventory;
+  #free: FreeFunctions;
 
-  constructor(inventory: Inventory, free: FreeFunctions, tokens: TokenPool) {
+  constructor(inventory: Inventory, tokens: TokenPool) {
     this.#inventory = inventory;
-    this.free = free;
+    this.#free = new FreeFunctions(inventory);
     this.tokens = tokens;
+  }
+
+  get inventory(): Inventory {
+    return this.#inventory;
+  }
+
+  get free(): FreeFunctions {
+    return this.#free;
+  }
+
+  /** Goes on with another inventory, in which everything that is held is as it was. */
+  replace(inventory: Inventory): void {
+    this.#inventory = inventory;
+    this.#free = new FreeFunctions(inventory);
   }
 
   /** @throws ForwarderError `not-found` */
@@ -66,7 +80,7 @@ export class Holdings {
   vacate(vf: VirtualFunction, { closed, driver }: Partial<Pick<Claimed, 'driver'>> & Pick<Claimed, 'closed'>): void {
     this.#circulate(vf, { closed, ...(driver && { driver }) });
     const { withheld } = vf.physicalFunction;
-    if (withheld !== undefined) this.withhold(vf, withheld);
+    if (withheld !== undefined && !vf.leaving) this.withhold(vf, withheld);
   }
 
   /** Holds a free function back. */
@@ -79,10 +93,11 @@ export class Holdings {
     if (vf.state.kind === 'withheld') this.#circulate(vf, vf.state);
   }
 
-  /** Closes one token of each name of the function's PF; none of the name whose own token is in use with it. */
-  closeFor({ address, physicalFunction }: VirtualFunction, except?: string): readonly Token[] {
-    const names = physicalFunction.names.filter((name) => name !== except);
-    return names.map((name) => this.tokens.closeOne(name, { address, home: physicalFunction.address }));
+  /** Closes one token of each name of the function; none of the name whose own token is in use with it. */
+  closeFor(vf: VirtualFunction, except?: string): readonly Token[] {
+    const by = { address: vf.address, home: vf.physicalFunction.address };
+    const names = namesOf(vf).filter((name) => name !== except);
+    return names.map((name) => this.tokens.closeOne(name, by));
   }
 
   /** Lets another token of the name be the closed one. */
@@ -99,8 +114,4 @@ export class Holdings {
     vf.state = { kind: 'free' };
     this.free.put(vf, driver);
   }
-}
-
-function closedBy(state: FunctionState): readonly Token[] {
-  return state.kind === 'free' ? [] : state.closed;
 }

@@ -12,6 +12,10 @@ export interface VirtualFunction {
   readonly rank: number;
   readonly physicalFunction: PhysicalFunction;
   readonly lot: Lot;
+  /** As the catalogue has it. */
+  readonly entry: PoolFunction;
+  /** It is no longer offered, and goes as soon as nobody has it. */
+  readonly leaving: boolean;
   state: FunctionState;
 }
 
@@ -35,7 +39,7 @@ export interface PhysicalFunction {
   readonly shelves: Readonly<Record<Shelf, OrderedHeap<Lot>>>;
 }
 
-/** Everything that a node has, built once; only states change afterwards. */
+/** Everything that a node has, built once for a catalogue; only states change afterwards. */
 export interface Inventory {
   readonly physicalFunctions: readonly PhysicalFunction[];
   readonly functions: ReadonlyMap<PciAddress, VirtualFunction>;
@@ -43,13 +47,22 @@ export interface Inventory {
   readonly lots: ReadonlyMap<IommuGroup, readonly Lot[]>;
 }
 
+/** The names under which a function is offered. */
+export function namesOf({ leaving, physicalFunction }: VirtualFunction): readonly string[] {
+  return leaving ? [] : physicalFunction.names;
+}
+
 /** The address rank of the lowest free function of a lot; after all others when it has none. */
 export function rankOfLot(lot: Lot | undefined): number {
   return lot?.free.first?.rank ?? Number.POSITIVE_INFINITY;
 }
 
-/** Builds the inventory of a valid catalogue. All shelves are empty: putting the free functions there comes next. */
-export function createInventory(catalogue: Catalogue): Inventory {
+/**
+ * Builds the inventory of a valid catalogue. All shelves are empty: putting the free functions there comes next.
+ *
+ * @param leaving functions of it that are no longer offered
+ */
+export function createInventory(catalogue: Catalogue, leaving: ReadonlySet<PciAddress> = new Set()): Inventory {
   const ranks = rankFunctions(catalogue);
   const groups = createGroups(catalogue);
   const functions = new Map<PciAddress, VirtualFunction>();
@@ -57,13 +70,15 @@ export function createInventory(catalogue: Catalogue): Inventory {
   const physicalFunctions = catalogue.physicalFunctions.map((entry) => {
     const physicalFunction = createPhysicalFunction(entry);
     const ownLots = new Map<IommuGroup | undefined, Lot>();
-    for (const [position, { address, iommuGroup }] of entry.virtualFunctions.entries()) {
+    for (const [position, vf] of entry.virtualFunctions.entries()) {
+      const { address, iommuGroup } = vf;
       const vfIndex = vfIndexAt(entry, position);
       const group = iommuGroup === undefined ? undefined : groups.get(iommuGroup);
       const lot = ownLots.get(group) ?? createLot(physicalFunction, group);
       ownLots.set(group, lot);
       const rank = ranks.get(address) ?? Number.POSITIVE_INFINITY;
-      functions.set(address, { address, vfIndex, rank, physicalFunction, lot, state: { kind: 'free' } });
+      const place = { address, vfIndex, rank, physicalFunction, lot, entry: vf, leaving: leaving.has(address) };
+      functions.set(address, { ...place, state: { kind: 'free' } });
     }
     for (const [group, lot] of ownLots) if (group !== undefined) lots.get(group)?.push(lot);
     return physicalFunction;

@@ -40,7 +40,7 @@ export function reportPool(inventory: Inventory, tokens: TokenPool): PoolReport 
 }
 
 function countStates(tokens: TokenPool, name: string): Record<TokenState, number> {
-  const counts = { free: 0, allocated: 0, 'in-use': 0, closed: 0, quarantined: 0 };
+  const counts = { free: 0, allocated: 0, 'in-use': 0, closed: 0, quarantined: 0, retired: 0 };
   for (const token of tokens.of(name)) counts[stateOf(token)]++;
   return counts;
 }

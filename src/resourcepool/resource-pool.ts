@@ -3,14 +3,14 @@ import { type Catalogue, validateCatalogue } from './catalogue.js';
 import { ChangeListeners } from './change-listeners.js';
 import type { AdoptRequest, Claim, ClaimRequest, Owner } from './claim.js';
 import type { DriverType } from './driver-type.js';
-import { FreeFunctions } from './free-functions.js';
 import { FunctionClaims } from './function-claims.js';
 import { FunctionUpkeep } from './function-upkeep.js';
 import { type FunctionView, viewFunction } from './function-view.js';
 import { Holdings } from './holdings.js';
-import { createInventory, type Inventory } from './inventory.js';
+import { createInventory } from './inventory.js';
 import { type PoolReport, reportPool } from './report.js';
 import { type RestoreReport, restoreTokens } from './restore.js';
+import { settle, type Wanted } from './settle.js';
 import { type TokenView, viewToken } from './token.js';
 import type { TokenId } from './token-id.js';
 import { type PoolOptions, tokenLots } from './token-lots.js';
@@ -28,21 +28,40 @@ import { TokenPool } from './token-pool.js';
  * Every method is synchronous and either does all of what it says, or throws a ForwarderError and changes nothing.
  */
 export class ResourcePool {
-  readonly #inventory: Inventory;
   readonly #tokens: TokenPool;
+  readonly #holdings: Holdings;
+  readonly #options: PoolOptions;
   readonly #claims: FunctionClaims;
   readonly #upkeep: FunctionUpkeep;
   readonly #listeners = new ChangeListeners();
+  #wanted: Wanted;
+  #unsettled = false;
 
   /** @throws ForwarderError `invalid` when the catalogue lists a function or a name twice, or an id is made twice */
   constructor(catalogue: Catalogue, newTokenId: () => TokenId, options: PoolOptions = {}) {
     validateCatalogue(catalogue);
-    this.#inventory = createInventory(catalogue);
-    this.#tokens = new TokenPool(tokenLots(catalogue, options), newTokenId);
-    const holdings = new Holdings(this.#inventory, new FreeFunctions(this.#inventory), this.#tokens);
-    const changed = () => this.#listeners.notify();
-    this.#claims = new FunctionClaims(holdings, changed);
-    this.#upkeep = new FunctionUpkeep(holdings, changed);
+    this.#options = options;
+    this.#wanted = { catalogue, lots: tokenLots(catalogue, options) };
+    this.#tokens = new TokenPool(this.#wanted.lots, newTokenId);
+    this.#holdings = new Holdings(createInventory(catalogue), this.#tokens);
+    const changed = () => this.#changed();
+    this.#claims = new FunctionClaims(this.#holdings, changed);
+    this.#upkeep = new FunctionUpkeep(this.#holdings, changed);
+  }
+
+  /**
+   * Goes over to another catalogue. Whoever has a function or a token keeps it, under the name it has, until it is
+   * released or freed; nobody new gets it. Everything else follows at once: tokens keep their ids as far as there is
+   * something left for them to stand for, those that no pod has go first, and one that a pod has and that stands for
+   * nothing is unhealthy until the pod is gone. The same catalogue again changes nothing.
+   *
+   * @throws ForwarderError `invalid` as the constructor does; nothing has changed then
+   */
+  amend(catalogue: Catalogue): void {
+    validateCatalogue(catalogue);
+    this.#wanted = { catalogue, lots: tokenLots(catalogue, this.#options) };
+    this.#unsettled = true;
+    this.#changed();
   }
 
   /** The token names, in the order of the catalogue. */
@@ -62,17 +81,17 @@ export class ResourcePool {
 
   /** All functions, in the order of the catalogue. */
   functions(): readonly FunctionView[] {
-    return [...this.#inventory.functions.values()].map(viewFunction);
+    return [...this.#holdings.inventory.functions.values()].map(viewFunction);
   }
 
   function(address: PciAddress): FunctionView | undefined {
-    const vf = this.#inventory.functions.get(address);
+    const vf = this.#holdings.inventory.functions.get(address);
     return vf && viewFunction(vf);
   }
 
   /** What is held, for people. */
   report(): PoolReport {
-    return reportPool(this.#inventory, this.#tokens);
+    return reportPool(this.#holdings.inventory, this.#tokens);
   }
 
   /**
@@ -83,7 +102,7 @@ export class ResourcePool {
    * @throws ForwarderError `not-found`; `refused` for a token that is closed or in quarantine and belongs to no pod
    */
   allocate(ids: readonly TokenId[]): void {
-    if (this.#tokens.allocate(ids)) this.#listeners.notify();
+    if (this.#tokens.allocate(ids)) this.#changed();
   }
 
   /**
@@ -93,7 +112,7 @@ export class ResourcePool {
    * @throws ForwarderError `not-found`
    */
   free(ids: readonly TokenId[]): void {
-    if (this.#tokens.free(ids)) this.#listeners.notify();
+    if (this.#tokens.free(ids)) this.#changed();
   }
 
   /**
@@ -102,7 +121,7 @@ export class ResourcePool {
    */
   restore(allocated: ReadonlyMap<string, readonly TokenId[]>): RestoreReport {
     const report = restoreTokens(this.#tokens, allocated);
-    if (report.restored.length > 0) this.#listeners.notify();
+    if (report.restored.length > 0) this.#changed();
     return report;
   }
 
@@ -198,5 +217,11 @@ export class ResourcePool {
   /** Calls the listener after each complete change, as often as there are changes, until disposed. It may not throw. */
   onChange(listener: () => void): Disposable {
     return this.#listeners.add(listener);
+  }
+
+  /** The last thing of every change: what was in the way of the wanted catalogue may be free now. */
+  #changed(): void {
+    if (this.#unsettled) this.#unsettled = settle(this.#holdings, this.#wanted);
+    this.#listeners.notify();
   }
 }

@@ -1,6 +1,11 @@
 import type { Catalogue, PoolPhysicalFunction } from './catalogue.js';
 import type { TokenPlace } from './token.js';
-import type { TokenLot } from './token-pool.js';
+
+/** How many tokens of a name are made for one PF, and what can be said of them. */
+export interface TokenLot {
+  readonly count: number;
+  readonly place: TokenPlace;
+}
 
 /** How a pool shall be. */
 export interface PoolOptions {

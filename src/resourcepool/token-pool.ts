@@ -1,23 +1,12 @@
 import { ForwarderError } from '../ports/error.js';
 import type { PciAddress } from '../ports/pci-address.js';
-import { IndexSet } from './index-set.js';
-import type { Standing, Token, TokenPlace } from './token.js';
+import { arrangeTokens, firstToClose, type TokensOfName } from './arrange-tokens.js';
+import { assertAllocatable } from './claim-refusals.js';
+import type { IndexSet } from './index-set.js';
+import type { Standing, Token } from './token.js';
+import { mostMissing, surplusFirst } from './token-balance.js';
 import type { TokenId } from './token-id.js';
-
-/** All tokens of one name, and which of them wait to be claimed or closed, by index. */
-interface TokensOfName {
-  readonly all: Token[];
-  readonly free: IndexSet;
-  readonly allocated: IndexSet;
-  /** The tokens of a PF, where they keep to one: indices from the first to before the second. */
-  readonly homes: ReadonlyMap<PciAddress, readonly [from: number, to: number]>;
-}
-
-/** How many tokens of a name are made for one PF, and what can be said of them. */
-export interface TokenLot {
-  readonly count: number;
-  readonly place: TokenPlace;
-}
+import type { TokenLot } from './token-lots.js';
 
 /** A function that is not to be had, and the PF that it belongs to. */
 export interface Closer {
@@ -42,24 +31,25 @@ const available: Standing = { kind: 'available' };
  * | quarantine | bug       | bug       | quarantined               | bug                 | bug                 |
  * | reopen     | bug       | bug       | allocated or free         | allocated or free   | allocated or free   |
  *
- * "then" is where the token goes when it is reopened.
+ * "then" is where the token goes when it is reopened. What is `retired` is held and stands for nothing: it goes with
+ * `free`, or back into circulation when there is something to stand for.
  */
 export class TokenPool {
   readonly #byId = new Map<TokenId, Token>();
   readonly #byName = new Map<string, TokensOfName>();
+  readonly #newTokenId: () => TokenId;
+  #lots: ReadonlyMap<string, readonly TokenLot[]>;
 
   /** @throws ForwarderError `invalid` when `newTokenId` gives the same id twice */
   constructor(lots: ReadonlyMap<string, readonly TokenLot[]>, newTokenId: () => TokenId) {
+    this.#newTokenId = newTokenId;
+    this.#lots = lots;
     for (const [name, ofName] of lots) {
-      const size = ofName.reduce((sum, { count }) => sum + count, 0);
-      const homes = new Map<PciAddress, [number, number]>();
-      const tokens = { all: [], free: new IndexSet(size), allocated: new IndexSet(size), homes };
-      this.#byName.set(name, tokens);
+      const made: Token[] = [];
       for (const { count, place } of ofName) {
-        const from = tokens.all.length;
-        if (place.home !== undefined) homes.set(place.home, [from, from + count]);
-        for (let n = 0; n < count; n++) this.#create(tokens, { name, id: newTokenId(), place });
+        for (let n = 0; n < count; n++) made.push(this.#create({ name, place, standing: available }));
       }
+      this.#byName.set(name, arrangeTokens(made, ofName));
     }
   }
 
@@ -108,7 +98,13 @@ export class TokenPool {
    */
   free(ids: readonly TokenId[]): boolean {
     const tokens = ids.map((id) => this.get(id));
-    return this.#changeEach(tokens, (token) => this.#change(token, false, handOn(token.standing)));
+    const changed = this.#changeEach(tokens, (token) => this.#change(token, false, handOn(token.standing)));
+    for (const token of new Set(tokens)) {
+      if (token.standing.kind !== 'retired') continue;
+      this.retire(token);
+      this.#arrange(token.name);
+    }
+    return changed;
   }
 
   /** The token is seen in the hands of the pod that has had it all along: unlike `allocate` this begins nothing new. */
@@ -171,13 +167,91 @@ export class TokenPool {
     this.#change(token, token.held, available);
   }
 
-  #create(tokens: TokensOfName, made: Pick<Token, 'id' | 'name' | 'place'>): void {
-    const { id } = made;
+  /** The token stands for nothing any more: it goes, or is left to its pod. {@link arrange} has to follow. */
+  retire(token: Token): void {
+    this.#change(token, token.held, { kind: 'retired' });
+    if (token.held) return;
+    this.#byId.delete(token.id);
+    const tokens = this.#byName.get(token.name);
+    if (tokens !== undefined) this.#byName.set(token.name, { ...tokens, all: tokens.all.filter((it) => it !== token) });
+  }
+
+  /**
+   * Puts as many tokens of a name into circulation as there are free functions: what pods have comes first.
+   * {@link arrange} has to follow.
+   *
+   * @param free by PF
+   * @param lots where new tokens may belong
+   */
+  circulate(name: string, free: ReadonlyMap<PciAddress, number>, lots: readonly TokenLot[]): void {
+    for (const token of this.#retired(name)) this.#change(token, token.held, available);
+    const circulating = this.of(name).filter(({ standing }) => standing.kind === 'available');
+    const wanted = [...free.values()].reduce((sum, count) => sum + count, 0);
+    const surplus = surplusFirst(circulating, free).slice(0, Math.max(0, circulating.length - wanted));
+    for (const token of surplus) this.retire(token);
+    this.#rehome(name, free, lots);
+    for (let count = circulating.length; count < wanted; count++) {
+      const present = this.of(name).filter(({ standing }) => standing.kind === 'available');
+      this.#add({ name, place: mostMissing(present, free, lots), standing: available });
+    }
+  }
+
+  /** What nobody has and belongs to a PF that no longer offers the name belongs where functions are without a token. */
+  #rehome(name: string, free: ReadonlyMap<PciAddress, number>, lots: readonly TokenLot[]): void {
+    const homes = new Set(lots.map(({ place }) => place.home));
+    const present = this.of(name).filter(({ standing }) => standing.kind === 'available');
+    for (const token of present) {
+      if (!token.held && !homes.has(token.place.home)) token.place = mostMissing(present, free, lots);
+    }
+  }
+
+  /** One more token of the name, out of circulation because of the function. {@link arrange} has to follow. */
+  addClosed(name: string, by: Closer, lots: readonly TokenLot[]): Token {
+    const standing: Standing = { kind: 'closed', function: by.address };
+    const [retired] = this.#retired(name);
+    const place = (lots.find((lot) => lot.place.home === by.home) ?? lots[0])?.place ?? {};
+    if (retired === undefined) return this.#add({ name, place, standing });
+    this.#change(retired, retired.held, standing);
+    return retired;
+  }
+
+  /** Names, order and places are from now on those of these lots; a name without a lot goes with its last token. */
+  arrange(lots: ReadonlyMap<string, readonly TokenLot[]>): void {
+    this.#lots = lots;
+    const names = new Set([...lots.keys(), ...this.#byName.keys()]);
+    const before = new Map(this.#byName);
+    this.#byName.clear();
+    for (const name of names) {
+      const tokens = before.get(name);
+      this.#byName.set(name, tokens ?? arrangeTokens([], []));
+      this.#arrange(name);
+    }
+  }
+
+  #arrange(name: string): void {
+    const lots = this.#lots.get(name);
+    const all = this.of(name);
+    if (lots === undefined && all.length === 0) this.#byName.delete(name);
+    else this.#byName.set(name, arrangeTokens(all, lots ?? []));
+  }
+
+  #retired(name: string): readonly Token[] {
+    return this.of(name).filter(({ standing }) => standing.kind === 'retired');
+  }
+
+  #add(made: Pick<Token, 'name' | 'place' | 'standing'>): Token {
+    const tokens = this.#byName.get(made.name) ?? arrangeTokens([], []);
+    const token = this.#create(made);
+    this.#byName.set(made.name, { ...tokens, all: [...tokens.all, token] });
+    return token;
+  }
+
+  #create(made: Pick<Token, 'name' | 'place' | 'standing'>): Token {
+    const id = this.#newTokenId();
     if (this.#byId.has(id)) throw new ForwarderError('invalid', `token id ${id} was made twice: ids are unique`);
-    const token: Token = { ...made, index: tokens.all.length, held: false, standing: available };
+    const token: Token = { ...made, id, index: 0, held: false };
     this.#byId.set(id, token);
-    tokens.all.push(token);
-    tokens.free.add(token.index);
+    return token;
   }
 
   #changeEach(tokens: readonly Token[], change: (token: Token) => boolean): boolean {
@@ -201,29 +275,8 @@ export class TokenPool {
   }
 }
 
-function firstToClose({ free, allocated, homes }: TokensOfName, home: PciAddress): number | undefined {
-  const atHome = homes.get(home);
-  return firstWithin(free, atHome) ?? free.first ?? firstWithin(allocated, atHome) ?? allocated.first;
-}
-
-function firstWithin(set: IndexSet, range: readonly [from: number, to: number] | undefined): number | undefined {
-  if (range === undefined) return undefined;
-  const [from, to] = range;
-  const first = set.next(from);
-  return first !== undefined && first < to ? first : undefined;
-}
-
 function handOn(standing: Standing): Standing {
   return standing.kind === 'in-use' && !standing.handedOn ? { ...standing, handedOn: true } : standing;
-}
-
-function assertAllocatable({ id, name, held, standing }: Token): void {
-  if (held || standing.kind === 'available' || standing.kind === 'in-use') return;
-  const because =
-    standing.kind === 'closed'
-      ? `closed by VF ${standing.function}, which is not to be had`
-      : `in quarantine with VF ${standing.function}`;
-  throw new ForwarderError('refused', `token ${id} of ${name} cannot be allocated: it is ${because}`);
 }
 
 function impossible(verb: string, { id, standing }: Token): Error {

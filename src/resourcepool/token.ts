@@ -8,12 +8,14 @@ import type { TokenId } from './token-id.js';
  *   pod: whoever holds the function keeps it, and nobody new joins.
  * - `closed`: `function`, which it counted on, is held under another name, or by nobody's token.
  * - `quarantined`: `function` was in use under it, and cannot be trusted now.
+ * - `retired`: what it stood for is no longer offered; it is there only as long as its pod.
  */
 export type Standing =
   | { readonly kind: 'available' }
   | { readonly kind: 'in-use'; readonly function: PciAddress; readonly handedOn: boolean }
   | { readonly kind: 'closed'; readonly function: PciAddress }
-  | { readonly kind: 'quarantined'; readonly function: PciAddress };
+  | { readonly kind: 'quarantined'; readonly function: PciAddress }
+  | { readonly kind: 'retired' };
 
 /** What can be said of the functions that a token may come to stand for. */
 export interface TokenPlace {
@@ -34,22 +36,22 @@ export interface Token {
   id: TokenId;
   readonly name: string;
   /** Position among the tokens of its name, in the order of creation. */
-  readonly index: number;
-  readonly place: TokenPlace;
+  index: number;
+  place: TokenPlace;
   /** True while kubelet has it allocated to a pod. */
   held: boolean;
   standing: Standing;
 }
 
 /** The two facts about a token in one word. */
-export type TokenState = 'free' | 'allocated' | 'in-use' | 'closed' | 'quarantined';
+export type TokenState = 'free' | 'allocated' | 'in-use' | 'closed' | 'quarantined' | 'retired';
 
 /** A token as others may see it: a copy of this moment. */
 export interface TokenView extends TokenPlace {
   readonly id: TokenId;
   readonly name: string;
   readonly state: TokenState;
-  /** What kubelet is told: false while closed or quarantined. */
+  /** What kubelet is told: false while closed, quarantined or retired. */
   readonly healthy: boolean;
   /** True while kubelet has it allocated to a pod: in the states after `allocated` also where it goes back to. */
   readonly heldByPod: boolean;
@@ -69,9 +71,9 @@ export function stateOf({ held, standing }: Token): TokenState {
 export function viewToken(token: Token): TokenView {
   const { id, name, held, standing, place } = token;
   const state = stateOf(token);
-  const healthy = state !== 'closed' && state !== 'quarantined';
+  const healthy = state === 'free' || state === 'allocated' || state === 'in-use';
   const always = { id, name, state, healthy, heldByPod: held, ...place };
-  if (standing.kind === 'available') return always;
+  if (standing.kind === 'available' || standing.kind === 'retired') return always;
   const podGone = standing.kind === 'in-use' && standing.handedOn;
   return { ...always, function: standing.function, ...(podGone && { podGone }) };
 }
