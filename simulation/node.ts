@@ -115,13 +115,13 @@ export class SimulatedNode implements AsyncDisposable {
     return resources.map((resource) => tokenOf(env, resource));
   }
 
-  /** A client with an identity and a namespace of its own. */
-  async client(name: string): Promise<SimulatedClient> {
+  /** A client with a namespace of its own, and with an identity of its own unless it shares one. */
+  async client(name: string, identity = name): Promise<SimulatedClient> {
     const { authority, hardware, registry } = this.#parts;
     const client = new SimulatedClient({
       name,
       networkService: this.networkService,
-      source: fixedIdentity(await authority.issue(`/client/${name}`)),
+      source: fixedIdentity(await authority.issue(`/client/${identity}`)),
       forwarder: () => registry.urlOf(this.daemonName),
       onEnd: (namespace) => hardware.released(inodeOf(namespace)),
     });

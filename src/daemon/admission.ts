@@ -1,5 +1,6 @@
 import type { SupposedOwner } from '../deviceplugin/owner-lookup.js';
 import type { TokenOwner } from '../deviceplugin/pod-resources.js';
+import type { TokenDoor } from '../forwarder/elements/claim-function.js';
 import { ForwarderError } from '../ports/error.js';
 import type { TokenId } from '../resourcepool/token-id.js';
 import type { TokenUsers } from '../resourcepool/token-users.js';
@@ -16,7 +17,7 @@ export interface AdmissionParts extends VfHomeParts {
 }
 
 /** Decides who may use a token: the pod that has it, and of that the client that was the first to use it. */
-export class Admission {
+export class Admission implements TokenDoor {
   readonly #parts: AdmissionParts;
 
   constructor(parts: AdmissionParts) {

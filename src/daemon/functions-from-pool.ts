@@ -1,4 +1,4 @@
-import type { Assignment, Functions } from '../forwarder/elements/claim-function.js';
+import type { Assignment, Functions, TokenDoor } from '../forwarder/elements/claim-function.js';
 import { ForwarderError } from '../ports/error.js';
 import type { PciAddress } from '../ports/pci-address.js';
 import type { Claim, Owner } from '../resourcepool/claim.js';
@@ -9,7 +9,11 @@ import type { TokenId } from '../resourcepool/token-id.js';
  * The forwarder's view of the pool: VFs, each for one connection at a time. A VF that the
  * configuration no longer offers is brought home all the same; only then nobody has it to give.
  */
-export function functionsFromPool(pool: ResourcePool, kernelDrivers: ReadonlyMap<PciAddress, string>): Functions {
+export function functionsFromPool(
+  pool: ResourcePool,
+  kernelDrivers: ReadonlyMap<PciAddress, string>,
+  door: TokenDoor,
+): Functions {
   const uses = new Map<PciAddress, number>();
   const used = (assignment: Assignment): Assignment => {
     uses.set(assignment.function, (uses.get(assignment.function) ?? 0) + 1);
@@ -17,6 +21,7 @@ export function functionsFromPool(pool: ResourcePool, kernelDrivers: ReadonlyMap
   };
   const offered = (address: PciAddress) => pool.function(address) !== undefined;
   return {
+    door,
     claim: ({ token, owner, driverType: driver }) => {
       refuseSecondUse(pool, token);
       const claim = pool.claim({ token, owner: owner as Owner, driver });

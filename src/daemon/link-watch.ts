@@ -11,7 +11,8 @@ import { LinkHold, type SeenLink } from './link-hold.js';
 
 /** What watching links works with. */
 export interface LinkWatchParts {
-  readonly physicalFunctions: readonly PciAddress[];
+  /** Those that are offered at this moment. */
+  readonly physicalFunctions: () => readonly PciAddress[];
   readonly pci: Pick<PciBus, 'facts'>;
   readonly namespaces: Pick<Namespaces, 'home'>;
   readonly pool: Pick<ResourcePool, 'withhold' | 'offerAgain'>;
@@ -42,18 +43,23 @@ interface WatchedPort {
  */
 export async function watchLinks(parts: LinkWatchParts, signal: AbortSignal): Promise<void> {
   const { physicalFunctions, clock, holdMs } = parts;
-  const ports = physicalFunctions.map(
-    (address): WatchedPort => ({ address, hold: new LinkHold(holdMs), used: false, withheld: false }),
-  );
+  let ports: readonly WatchedPort[] = [];
   const pause = Math.max(leastMs, Math.min(mostMs, holdMs / looksPerHold));
   while (!signal.aborted) {
+    ports = physicalFunctions().map(
+      (address) => ports.find((it) => it.address === address) ?? watched(address, holdMs),
+    );
     for (const port of ports) {
       const seen = await look(port, parts, signal);
       if (hasFired(signal)) return;
-      judge(port, seen, parts);
+      if (physicalFunctions().includes(port.address)) judge(port, seen, parts);
     }
     await clock.sleep(pause, signal).catch(() => undefined);
   }
+}
+
+function watched(address: PciAddress, holdMs: number): WatchedPort {
+  return { address, hold: new LinkHold(holdMs), used: false, withheld: false };
 }
 
 async function look(

@@ -6,7 +6,7 @@ import type { Journal } from '../ports/journal.js';
 import type { Log } from '../ports/log.js';
 import type { ResourcePool } from '../resourcepool/resource-pool.js';
 import type { TokenId } from '../resourcepool/token-id.js';
-import { TokenUsers } from '../resourcepool/token-users.js';
+import type { TokenUsers } from '../resourcepool/token-users.js';
 import type { Settings } from '../settings/environment/settings.js';
 import { offerFromPool } from './offer-from-pool.js';
 import { TakeBack } from './take-back.js';
@@ -16,21 +16,18 @@ export interface RestoreTokensParts {
   readonly settings: Settings;
   readonly pool: ResourcePool;
   readonly journal: Journal;
+  /** Over the same journal. */
+  readonly users: TokenUsers;
   readonly connections: Pick<Forwarder['connections'], 'end'>;
   readonly clock: Clock;
   readonly log: Log;
-}
-
-/** Tokens as kubelet has given them out, and who uses them; nothing is offered yet. */
-export interface RestoredTokens {
-  readonly plugin: DevicePlugin;
-  readonly users: TokenUsers;
 }
 
 /**
  * Takes over which pod has which token, from kubelet and from the journal, and from then on follows what becomes of
  * pods: with its pod a token loses its user, and after a while its connections end.
  *
+ * @returns kubelet's front-end, which offers nothing yet
  * @param running ends what goes on afterwards
  * @throws ForwarderError what stopped it, or the signal's reason
  */
@@ -38,9 +35,8 @@ export async function restoreTokens(
   parts: RestoreTokensParts,
   running: AbortSignal,
   signal: AbortSignal,
-): Promise<RestoredTokens> {
-  const { settings, pool, journal, connections, clock, log } = parts;
-  const users = new TokenUsers(journal);
+): Promise<DevicePlugin> {
+  const { settings, pool, journal, users, connections, clock, log } = parts;
   const close = (connection: string) => connections.end(connection);
   const takeBack = new TakeBack({ pool, close, clock, log, graceMs: settings.podGoneGrace, signal: running });
   const offer = offerFromPool(pool, (tokens) => {
@@ -61,7 +57,7 @@ export async function restoreTokens(
     signal,
   );
   users.prune((token: TokenId) => pool.token(token) !== undefined);
-  return { plugin, users };
+  return plugin;
 }
 
 /** What either of two memories has, by name. */

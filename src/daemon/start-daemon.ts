@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { DevicePlugin } from '../deviceplugin/device-plugin.js';
 import { createForwarder, type TakeOverReport } from '../forwarder/forwarder.js';
 import { directoryOver } from '../forwarder/grpc/directory.js';
 import { EndpointSockets } from '../forwarder/grpc/endpoint-sockets.js';
@@ -14,16 +15,18 @@ import type { PciAddress } from '../ports/pci-address.js';
 import type { Telemetry } from '../ports/telemetry.js';
 import { ResourcePool } from '../resourcepool/resource-pool.js';
 import type { TokenId } from '../resourcepool/token-id.js';
+import { TokenUsers } from '../resourcepool/token-users.js';
 import type { Settings } from '../settings/environment/settings.js';
 import type { PciConfig } from '../settings/pci-config/pci-config.js';
 import { Channels } from '../transport/channels.js';
 import { Es256TokenIssuer } from '../transport/es256-token-issuer.js';
 import { WorkloadApiSource } from '../transport/workload-api-source.js';
+import { Admission, type AdmissionParts } from './admission.js';
 import { buildCatalogue } from './build-catalogue.js';
 import { choosePolicies } from './choose-policies.js';
+import { followNode } from './follow-node.js';
 import { functionsFromPool } from './functions-from-pool.js';
 import { gauge } from './gauges.js';
-import { watchLinks } from './link-watch.js';
 import { socketUrlText } from './listen-address.js';
 import { openState } from './open-state.js';
 import { openVfio } from './open-vfio.js';
@@ -55,6 +58,9 @@ export interface Daemon {
 
 /** Longest wait for one call to the manager's registry to connect. */
 const managerDialMs = 5_000;
+
+/** Longest wait of a Request for its VF to come home from the token's last pod; clients wait 15 s in all. */
+const vfHomeMs = 10_000;
 
 /**
  * Starts everything, in the order in which it is needed; the log names each phase. What fails undoes what was started.
@@ -90,11 +96,13 @@ async function start(parts: DaemonParts, teardown: Teardown, signal: AbortSignal
   const identity = openIdentity(parts, running.signal);
 
   const network = openNetwork(settings, { ...identity, clock, log, telemetry }, teardown);
+  const users = new TokenUsers(state.journal);
+  const door = openDoor(parts, { pool: node.pool, users, ownerOf: (...asked) => plugin.ownerOf(...asked) });
   const forwarder = createForwarder({
     name: settings.name,
     pci: node.pci,
     namespaces: node.namespaces,
-    functions: functionsFromPool(node.pool, node.kernelDrivers),
+    functions: functionsFromPool(node.pool, node.kernelDrivers, door),
     resetVfs: settings.resetVfs,
     vfio,
     journal: state.journal,
@@ -107,37 +115,42 @@ async function start(parts: DaemonParts, teardown: Teardown, signal: AbortSignal
     newId: randomUUID,
     signal: running.signal,
   });
-  const { plugin } = await restoreTokens(
-    { settings, pool: node.pool, journal: state.journal, connections: forwarder.connections, clock, log },
+  const { connections } = forwarder;
+  const plugin: DevicePlugin = await restoreTokens(
+    { settings, pool: node.pool, journal: state.journal, users, connections, clock, log },
     running.signal,
     signal,
   );
   teardown.add('device plugin', () => plugin[Symbol.asyncDispose]());
   log.info('phase: tokens restored', { kubelet: plugin.restoration.kubelet });
   teardown.add('connections', async (deadline) => {
-    forwarder.connections.stop();
-    if (settings.closeOnExit) await Promise.race([forwarder.connections.closeAll(), rejection(deadline)]);
+    connections.stop();
+    if (settings.closeOnExit) await Promise.race([connections.closeAll(), rejection(deadline)]);
   });
   gauge(telemetry, { pool: node.pool, forwarder });
   const taken = await forwarder.takeOver(signal);
   state.accept();
-  await keepStartReport(
-    settings.stateDir,
-    { at: new Date(clock.wallTime()).toISOString(), journal: state.history, ...taken },
-    log,
-  );
+  const at = new Date(clock.wallTime()).toISOString();
+  await keepStartReport(settings.stateDir, { at, journal: state.history, ...taken }, log);
   log.info('phase: node taken over', countsOf(taken));
   void forwarder.audit(settings.auditInterval);
   plugin.serve();
-  const { linkLossHold: holdMs } = settings;
-  const physicalFunctions = [...node.kernelDrivers.keys()];
-  if (holdMs !== undefined) void watchLinks({ ...node, physicalFunctions, clock, log, holdMs }, running.signal);
+  followNode({ ...parts, ...node, reader, forwarder }, running.signal);
   log.info('phase: device plugin started', { resources: node.pool.names() });
   const { manager } = network;
   await serve(
     { ...parts, forwarder, identity, policies, manager, telemetry, running: running.signal, teardown },
     signal,
   );
+}
+
+/** Who may use which token. */
+function openDoor(
+  { settings, clock }: DaemonParts,
+  parts: Pick<AdmissionParts, 'pool' | 'users' | 'ownerOf'>,
+): Admission {
+  const { spiffeIdTemplate: template } = settings;
+  return new Admission({ ...parts, clock, patienceMs: vfHomeMs, ...(template !== undefined && { template }) });
 }
 
 /** How much was found, for the log; the report has the rest. */
@@ -164,7 +177,7 @@ async function readNode({ settings, config, clock, log }: DaemonParts, teardown:
   log.info('phase: hardware read', { physicalFunctions: kernelDrivers.size, functions: pool.functions().length });
   const functions = pool.functions().map(({ address }) => address);
   const isOffered = (address: PciAddress) => pool.function(address) !== undefined;
-  return { pci, pool, functions, isOffered, namespaces, kernelDrivers };
+  return { pci, provisioning, pool, functions, isOffered, namespaces, kernelDrivers };
 }
 
 function openIdentity({ settings, clock, log }: DaemonParts, signal: AbortSignal) {

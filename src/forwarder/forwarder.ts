@@ -75,6 +75,8 @@ export interface Asked {
 export interface Forwarder {
   /** Takes over what a former process has left, and finds out which VFs are free; once, before anything is given out. */
   takeOver(signal: AbortSignal): Promise<TakeOverReport>;
+  /** Looks whether VFs that no connection has are free, as they are not where somebody else has them. */
+  survey(signal: AbortSignal): Promise<void>;
   /** Looks again and again whether the node still is as is on record, until the forwarder's signal fires. */
   audit(intervalMs: number): Promise<void>;
   request(request: NetworkServiceRequest, asked: Asked): Promise<Connection>;
@@ -134,6 +136,7 @@ export function createForwarder(parts: ForwarderParts): Forwarder {
       await strays.takeOver(abort);
       return { connections: taken, quarantined: quarantine.report(), strays: strays.report() };
     },
+    survey: (abort) => strays.survey(abort),
     async audit(intervalMs) {
       const vfioAudit = vfio.audit((work) => connections.each(({ ledger }) => work(ledger)), signal);
       await Promise.all([vfioAudit, auditForEver({ connections, inspect, strays, clock, log, signal }, intervalMs)]);

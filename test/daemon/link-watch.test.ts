@@ -33,7 +33,7 @@ describe('the link of a PF', () => {
     pool = poolOf(['01:00.0', [NAME], [['01:10.0'], ['01:10.1']]], ['02:00.0', [NAME], [['02:10.0']]]);
     stopping = new AbortController();
     const parts = {
-      physicalFunctions: [pf, otherPf],
+      physicalFunctions: () => [pf, otherPf],
       pci: node.bus,
       namespaces: node.namespaces,
       pool,
@@ -98,7 +98,7 @@ describe('the link of a PF', () => {
     const ending = new AbortController();
     const { bus, namespaces } = fresh;
     const watch = watchLinks(
-      { physicalFunctions: [pf], pci: bus, namespaces, pool, clock, log, holdMs },
+      { physicalFunctions: () => [pf], pci: bus, namespaces, pool, clock, log, holdMs },
       ending.signal,
     );
     await clock.advance(3 * holdMs);

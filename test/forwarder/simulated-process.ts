@@ -1,5 +1,6 @@
 import { buildCatalogue } from '../../src/daemon/build-catalogue.js';
 import { functionsFromPool } from '../../src/daemon/functions-from-pool.js';
+import type { TokenDoor } from '../../src/forwarder/elements/claim-function.js';
 import { createForwarder, type Forwarder, type TakeOverReport } from '../../src/forwarder/forwarder.js';
 import { rememberedTokens } from '../../src/forwarder/recovery/remembered-tokens.js';
 import type { VfioOutside } from '../../src/forwarder/vfio.js';
@@ -85,7 +86,7 @@ export class SimulatedProcess {
       name: options.name ?? 'forwarder',
       pci: node.bus,
       namespaces: node.namespaces,
-      functions: functionsFromPool(pool, new Map(configs.map((pf) => [pf.address, pf.vfKernelDriver]))),
+      functions: functionsFromPool(pool, new Map(configs.map((pf) => [pf.address, pf.vfKernelDriver])), openDoor),
       resetVfs: options.resetVfs ?? true,
       vfio: {
         access: node.deviceAccess,
@@ -125,6 +126,9 @@ export async function unlessEnded<T>(work: Promise<T>, ended: AbortSignal): Prom
     ended.removeEventListener('abort', end);
   }
 }
+
+/** Who may use a token is the daemon's to decide. */
+const openDoor: TokenDoor = { admit: async () => undefined, admitted: () => undefined };
 
 const silentLog: Log = {
   debug: () => undefined,

@@ -4,6 +4,7 @@ import type { NetdevPlan } from '../../mechanism/kernel/netdev-plan.js';
 import type { World } from '../../mechanism/kernel/world.js';
 import { type PciAddress, parsePciAddress } from '../../ports/pci-address.js';
 import type { Call } from '../chain/call.js';
+import { clientOf } from '../chain/client-of.js';
 import type { Strays } from '../recovery/strays.js';
 import { claimStray, type Functions, settleStray } from './claim-function.js';
 import { receiveNamespace } from './hold-namespace.js';
@@ -38,6 +39,8 @@ export async function claimUnrecorded(
   const shown = await namespace.links.find(by, call.signal);
   const stray = wanted.find((it) => it.function === shown?.parent && strays.has(it.function));
   if (stray === undefined) return false;
+  await functions.door.admit(request.token, clientOf(call), call.signal);
+  if (!strays.has(stray.function)) return false;
   strays.release(stray.function);
   try {
     await claimStray(functions, { ...stray, token: request.token }, call);

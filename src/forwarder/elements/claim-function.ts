@@ -5,6 +5,7 @@ import type { PciAddress } from '../../ports/pci-address.js';
 import type { DriverType } from '../../resourcepool/driver-type.js';
 import type { TokenId } from '../../resourcepool/token-id.js';
 import type { Call } from '../chain/call.js';
+import { clientOf } from '../chain/client-of.js';
 import type { Strays } from '../recovery/strays.js';
 
 /** A VF given to a connection. */
@@ -43,8 +44,23 @@ export interface ClaimWish {
   readonly driverType: DriverType;
 }
 
+/** Decides who may use a token. */
+export interface TokenDoor {
+  /**
+   * To be passed right before a VF is given out for a token. Waits a while for one that is not yet home from the token's
+   * last pod.
+   *
+   * @param client its SPIFFE id; absent when it showed none
+   * @throws ForwarderError `denied`, `unavailable` when whose it is cannot be found out, or the signal's reason
+   */
+  admit(token: TokenId, client: string | undefined, signal: AbortSignal): Promise<void>;
+  /** To be called when the VF is given out: the token is the client's. @throws ForwarderError when that cannot be recorded */
+  admitted(token: TokenId, client: string | undefined): void;
+}
+
 /** Who gives VFs out, and keeps those back that could not be taken home. */
 export interface Functions extends QuarantineEvents {
+  readonly door: TokenDoor;
   /** @throws ForwarderError `not-found`, `refused`, `exhausted`, `busy` (see ResourcePool.claim) */
   claim(wish: ClaimWish): Assignment;
   /**
@@ -62,8 +78,9 @@ export interface Functions extends QuarantineEvents {
 export async function claimFunction(
   functions: Functions,
   { token, driverType }: Pick<ClaimWish, 'token' | 'driverType'>,
-  { held, log }: Call,
+  call: Call,
 ): Promise<Assignment> {
+  const { held, log } = call;
   const entry = held.ledger.find('function-claimed');
   const known = entry && recordedClaim(entry);
   if (known !== undefined) {
@@ -73,10 +90,12 @@ export async function claimFunction(
       `the connection holds ${known.function} for token ${known.token}: a refresh cannot change it to ${token}`,
     );
   }
+  await functions.door.admit(token, clientOf(call), call.signal);
   const assignment = functions.claim({ token, owner: held.id, driverType });
   const { function: address, ...rest } = assignment;
   const args = { owner: held.id, token, ...rest };
   try {
+    functions.door.admitted(token, clientOf(call));
     await held.ledger.perform(
       { kind: 'function-claimed', args, function: address, frees: true },
       async () => undefined,
@@ -90,7 +109,7 @@ export async function claimFunction(
 }
 
 /**
- * Claims a VF that its client has and nobody has on record. Until {@link settleStray} says otherwise, undoing the claim
+ * Claims a VF that its client has and nobody has on record; the client has passed the door. Until {@link settleStray} says otherwise, undoing the claim
  * leaves the VF where it is.
  */
 export async function claimStray(
@@ -100,11 +119,13 @@ export async function claimStray(
     token,
     reason,
   }: { readonly function: PciAddress; readonly token: TokenId; readonly reason: string },
-  { held }: Call,
+  call: Call,
 ): Promise<void> {
+  const { held } = call;
   const { function: _sameAddress, ...rest } = functions.adopt({ function: address, token, owner: held.id });
   const args = { owner: held.id, token, ...rest, stray: reason };
   try {
+    functions.door.admitted(token, clientOf(call));
     await held.ledger.perform(
       { kind: 'function-claimed', args, function: address, frees: true },
       async () => undefined,

@@ -18,10 +18,13 @@ export class NodeFixture {
     return this.#node;
   }
 
-  /** A client nobody had before, in an empty namespace. */
-  async client(): Promise<SimulatedClient> {
+  /**
+   * A client nobody had before, in an empty namespace. All have one identity, as the replicas of one workload do where
+   * SPIFFE ids are given to service accounts: so tests can use a pod's token one after another.
+   */
+  async client(identity = 'workload'): Promise<SimulatedClient> {
     this.#clients += 1;
-    return this.node.client(`client-${this.#clients}`);
+    return this.node.client(`client-${this.#clients}`, identity);
   }
 
   /** The 10G token of a pod. */
