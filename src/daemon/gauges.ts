@@ -2,7 +2,7 @@ import type { Forwarder } from '../forwarder/forwarder.js';
 import type { Telemetry } from '../ports/telemetry.js';
 import type { ResourcePool } from '../resourcepool/resource-pool.js';
 
-const tokenStates = ['free', 'allocated', 'in-use', 'closed', 'quarantined'] as const;
+const tokenStates = ['free', 'allocated', 'in-use', 'closed', 'quarantined', 'retired'] as const;
 
 /** What the node has and what became of it, as numbers that are read at each export. */
 export function gauge(

@@ -184,14 +184,17 @@ export class TokenPool {
    * @param lots where new tokens may belong
    */
   circulate(name: string, free: ReadonlyMap<PciAddress, number>, lots: readonly TokenLot[]): void {
-    for (const token of this.#retired(name)) this.#change(token, token.held, available);
-    const circulating = this.of(name).filter(({ standing }) => standing.kind === 'available');
     const wanted = [...free.values()].reduce((sum, count) => sum + count, 0);
+    const isCirculating = ({ standing }: Token) => standing.kind === 'available';
+    const withPods = this.of(name).filter((token) => token.held && isCirculating(token)).length;
+    const returning = this.#retired(name).slice(0, Math.max(0, wanted - withPods));
+    for (const token of returning) this.#change(token, token.held, available);
+    const circulating = this.of(name).filter(isCirculating);
     const surplus = surplusFirst(circulating, free).slice(0, Math.max(0, circulating.length - wanted));
     for (const token of surplus) this.retire(token);
     this.#rehome(name, free, lots);
     for (let count = circulating.length; count < wanted; count++) {
-      const present = this.of(name).filter(({ standing }) => standing.kind === 'available');
+      const present = this.of(name).filter(isCirculating);
       this.#add({ name, place: mostMissing(present, free, lots), standing: available });
     }
   }
