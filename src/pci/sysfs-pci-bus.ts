@@ -46,8 +46,8 @@ export class SysfsPciBus implements PciBus {
     return orFailure(`resetting ${address}`, this.#binding.reset(address, signal));
   }
 
-  groupMembers(iommuGroup: number): Promise<readonly PciAddress[]> {
-    return orFailure(`reading IOMMU group ${iommuGroup}`, readGroupMembers(this.#access.roots, iommuGroup));
+  groupMembers(address: PciAddress): Promise<readonly PciAddress[]> {
+    return orFailure(`reading the IOMMU group of ${address}`, readGroupMembers(this.#access.roots, address));
   }
 
   async hasDriver(driver: string): Promise<boolean> {

@@ -56,8 +56,8 @@ export interface PciBus {
    * @throws ForwarderError `unsupported` when it has no reset of its own, `busy` while a driver has it
    */
   reset(address: PciAddress, signal: AbortSignal): Promise<void>;
-  /** All functions of an IOMMU group, PFs and bridges included; empty for a group that is not there. */
-  groupMembers(iommuGroup: number): Promise<readonly PciAddress[]>;
+  /** All functions of the function's IOMMU group, itself, PFs and bridges included; empty when it is in none. */
+  groupMembers(address: PciAddress): Promise<readonly PciAddress[]>;
   /** True when the driver is registered on this bus. */
   hasDriver(driver: string): Promise<boolean>;
 }

@@ -164,14 +164,10 @@ export function pciBusContract(
 
     it('tells the members of an IOMMU group, each of which names that group', async () => {
       const { iommuGroup = -1 } = await subject.bus.facts(vf);
-      const members = await subject.bus.groupMembers(iommuGroup);
+      const members = await subject.bus.groupMembers(vf);
       expect(members).to.include(vf);
       const facts = await Promise.all(members.map((member) => subject.bus.facts(member)));
       expect(new Set(facts.map((fact) => fact.iommuGroup))).to.deep.equal(new Set([iommuGroup]));
-    });
-
-    it('tells no members of a group that is not there', async () => {
-      expect(await subject.bus.groupMembers(999_999)).to.deep.equal([]);
     });
 
     it('names the module to load for a driver that is not registered, and changes nothing', async () => {

@@ -40,8 +40,11 @@ export class PciBusFace implements PciBus {
     return this.#gate.call(`pci.reset ${address}`, signal, () => this.#tree.reset(this.#tree.vf(address)));
   }
 
-  groupMembers(iommuGroup: number): Promise<readonly PciAddress[]> {
-    return this.#gate.call(`pci.groupMembers ${iommuGroup}`, undefined, () => this.#tree.members(iommuGroup));
+  groupMembers(address: PciAddress): Promise<readonly PciAddress[]> {
+    return this.#gate.call(`pci.groupMembers ${address}`, undefined, () => {
+      const { iommuGroup } = this.#tree.function(address);
+      return iommuGroup === undefined ? [] : this.#tree.members(iommuGroup);
+    });
   }
 
   hasDriver(driver: string): Promise<boolean> {

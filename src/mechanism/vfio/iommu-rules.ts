@@ -20,7 +20,7 @@ export async function functionsToBind(reader: GroupReader, address: PciAddress):
   const facts = await reader.pci.facts(address);
   if (facts.iommuGroup === undefined) return [requireNoIommuAllowed(reader, facts)];
   const group = facts.iommuGroup;
-  const members = await Promise.all((await reader.pci.groupMembers(group)).map((it) => reader.pci.facts(it)));
+  const members = await Promise.all((await reader.pci.groupMembers(address)).map((it) => reader.pci.facts(it)));
   for (const member of members) await refuseMember(reader, { group, facts, member });
   refuseAway(facts, group);
   // An unbound VF of somebody else is in nobody's way, and not ours to bind.
