@@ -23,7 +23,7 @@ export function functionsFromPool(
   return {
     door,
     claim: ({ token, owner, driverType: driver }) => {
-      refuseSecondUse(pool, token);
+      refuseSecondUse(pool, { token, owner });
       const claim = pool.claim({ token, owner: owner as Owner, driver });
       return used(assign(pool, kernelDrivers, { owner, claim }));
     },
@@ -53,9 +53,14 @@ export function functionsFromPool(
 }
 
 /** A netdev is in one place, and a device has one set of settings: a VF serves one connection at a time. */
-function refuseSecondUse(pool: ResourcePool, id: TokenId): void {
+function refuseSecondUse(
+  pool: ResourcePool,
+  { token: id, owner }: { readonly token: TokenId; readonly owner: string },
+): void {
   const token = pool.token(id);
   if (token?.state !== 'in-use') return;
+  const use = token.function && pool.function(token.function)?.use;
+  if (use?.kind === 'claimed' && use.owners.some((it) => it === owner)) return;
   throw new ForwarderError('busy', `token ${id} has VF ${token.function} in use by another connection`);
 }
 

@@ -108,7 +108,7 @@ export function createForwarder(parts: ForwarderParts): Forwarder {
     updateToken(issuer),
     expire(clock),
     leaveFormerHop,
-    chooseMechanism(deliveries),
+    chooseMechanism(deliveries, { functions, clock }),
     discover(parts.directory, clock),
     connectOnward(nextHops, clock),
   ];

@@ -4,6 +4,7 @@ import type { ConnectionContext } from '../../apis/generated/connectioncontext.j
 import { igb, plainDriver } from '../sim/driver-quirks.js';
 import type { Fault } from '../sim/fault-plan.js';
 import type { PfOptions } from '../sim/pci-function.js';
+import { cgroupDir, podUid } from './one-pod.js';
 import { addresses } from './simulated-endpoint.js';
 import { addClient, kindOf, refreshOf, SimulatedForwarder, type Wish } from './simulated-forwarder.js';
 
@@ -11,6 +12,8 @@ import { addClient, kindOf, refreshOf, SimulatedForwarder, type Wish } from './s
 interface Setting {
   readonly title: string;
   readonly pf: Partial<PfOptions>;
+  /** How the client is served, if not by KERNEL. */
+  readonly type?: 'VFIO';
   readonly first: Partial<ConnectionContext>;
   readonly later: Partial<ConnectionContext>;
 }
@@ -46,6 +49,20 @@ const settings: readonly Setting[] = [
     first: { ipContext: addresses('10.0.0.1/32', '10.0.0.2/32') },
     later: { ipContext: addresses('10.0.0.1/32', '10.0.0.2/32') },
   },
+  {
+    title: 'VFIO, MAC and VLAN through the PF',
+    type: 'VFIO',
+    pf: { quirks: igb },
+    first: { ethernetContext: { srcMac: '02:00:00:00:00:01', dstMac: '', vlanTag: 100 } },
+    later: { ethernetContext: { srcMac: '02:00:00:00:00:02', dstMac: '', vlanTag: 200 } },
+  },
+  {
+    title: 'VFIO, one IOMMU group of all VFs',
+    type: 'VFIO',
+    pf: { quirks: plainDriver, iommu: 'vfs-together' },
+    first: {},
+    later: { ethernetContext: { srcMac: '', dstMac: '', vlanTag: 200 } },
+  },
 ];
 
 const faults: readonly Fault[] = ['before', 'after', 'hang', 'hang-after'];
@@ -62,8 +79,10 @@ async function createWorld(setting: Setting): Promise<World> {
   const [token] = forwarder.allocate(1);
   if (token === undefined) throw new Error('no token');
   forwarder.endpoint.context = setting.first;
+  const wish = setting.type === undefined ? { token } : { token, type: setting.type, parameters: { cgroupDir } };
+  if (setting.type === 'VFIO') forwarder.node.pods.add(podUid, { containers: ['main', 'side'], tokens: [token] });
   await forwarder.node.settled();
-  return { forwarder, wish: { token }, untouched: forwarder.state() };
+  return { forwarder, wish, untouched: forwarder.state() };
 }
 
 async function established(world: World): Promise<Connection> {

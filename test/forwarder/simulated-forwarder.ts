@@ -42,6 +42,8 @@ export interface Wish {
 /** What a {@link SimulatedForwarder} is made of; what is not given is usual. */
 export interface SimulatedForwarderOptions extends StartOptions, Pick<SimNodeOptions, 'cgroups' | 'drivers'> {
   readonly pf?: Partial<PfOptions>;
+  /** A PF beside it. */
+  readonly otherPf?: PfOptions;
   readonly turn?: Turn;
   readonly simulatedVfs?: boolean;
   /** Whether namespaces of clients can be found on the node; true unless given. */
@@ -64,8 +66,9 @@ export class SimulatedForwarder {
     const { pf = {}, turn = inOrder, simulatedVfs = false, clientsSeen = true, tokenNames = [tokenName] } = options;
     const { cgroups, drivers } = options;
     const plugged = { address: '0000:01:00.0', name: 'pf0', vfs: 4, ...pf };
+    const plugs = [plugged, ...(options.otherPf === undefined ? [] : [options.otherPf])];
     const node = new SimNode({
-      pfs: [plugged],
+      pfs: plugs,
       turn,
       simulatedVfs,
       clientsSeen,
@@ -79,7 +82,7 @@ export class SimulatedForwarder {
       node,
       endpoint: new SimulatedEndpoint(),
       clock: new SimClock(),
-      configs: [configOf(plugged, tokenNames)],
+      configs: plugs.map((it) => configOf(it, tokenNames)),
       pods,
       newTokenId: numbered((n) => `sriov-00000000-0000-4000-8000-${String(n).padStart(12, '0')}` as TokenId),
       newConnectionId: numbered((n) => `connection-${n}`),

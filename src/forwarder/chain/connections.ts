@@ -1,6 +1,6 @@
 import { type Connection, type Mechanism, State } from '../../../apis/generated/connection.js';
 import type { Entry } from '../../ledger/entry.js';
-import { Ledger, type Mark, type Undoing, type Unwound } from '../../ledger/ledger.js';
+import { Ledger, type Undoing, type Unwound } from '../../ledger/ledger.js';
 import type { Finding } from '../../mechanism/finding.js';
 import type { Clock } from '../../ports/clock.js';
 import { ForwarderError, toForwarderError } from '../../ports/error.js';
@@ -184,18 +184,17 @@ export class Connections {
     const { id, state } = arrival.connection;
     if (state === State.RESELECT_REQUESTED) await this.#close(id, arrival).catch(() => undefined);
     const held = this.#held.get(id) ?? this.adopt(id, [], undefined);
-    const mark = held.ledger.mark();
     const { expires } = held;
-    const before = held.memory.snapshot();
+    held.setReturnPoint();
     try {
       const answer = await this.#parts.chain({ ...arrival, held, log: this.#parts.log.with({ connection: id }) });
       // A caller that has left will never know of this connection, nor close it.
       if (arrival.signal.aborted) throw toForwarderError(arrival.signal.reason);
       return this.#succeeded(held, answer);
     } catch (thrown) {
-      held.memory.restore(before);
+      held.memory.restore(held.returnPoint.memory);
       if (expires !== undefined) held.expires = expires; // the timer that is set stands for this one
-      throw await this.#failed(held, mark, toForwarderError(thrown));
+      throw await this.#failed(held, toForwarderError(thrown));
     }
   }
 
@@ -228,8 +227,8 @@ export class Connections {
     this.#expiry.arm(held.id, expires, () => void this.#queues.run(held.id, () => this.#closeExpired(held.id)));
   }
 
-  async #failed(held: HeldConnection, mark: Mark, error: ForwarderError): Promise<ForwarderError> {
-    const unwound = await this.#takeBack(held, mark);
+  async #failed(held: HeldConnection, error: ForwarderError): Promise<ForwarderError> {
+    const unwound = await this.#takeBack(held);
     if (held.established === undefined || held.lost) this.#drop(held);
     else this.#publish(held.established.connection, State.DOWN);
     if (unwound.failures.length === 0) return error;
@@ -241,8 +240,8 @@ export class Connections {
   }
 
   /** A VF that cannot be taken back in part is taken back whole: what is in quarantine serves no connection. */
-  async #takeBack(held: HeldConnection, mark: Mark): Promise<Unwound> {
-    const first = await held.ledger.unwind(held.lost ? undefined : mark);
+  async #takeBack(held: HeldConnection): Promise<Unwound> {
+    const first = await held.ledger.unwind(held.lost ? undefined : held.returnPoint.mark);
     if (first.owed.size === 0 || held.lost) return first;
     held.giveUp();
     const rest = await held.ledger.unwind();

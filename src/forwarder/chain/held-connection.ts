@@ -1,5 +1,5 @@
 import type { Connection } from '../../../apis/generated/connection.js';
-import type { Ledger } from '../../ledger/ledger.js';
+import type { Ledger, Mark } from '../../ledger/ledger.js';
 import type { Finding } from '../../mechanism/finding.js';
 import type { ConnectionRecords } from './connection-records.js';
 
@@ -33,7 +33,7 @@ export class Memory {
     this.#values = new Map(this.#values).set(key.name, value);
   }
 
-  delete(key: MemoryKey<unknown>): void {
+  delete(key: { readonly name: string }): void {
     const values = new Map(this.#values);
     values.delete(key.name);
     this.#values = values;
@@ -56,6 +56,12 @@ export interface Established {
   readonly expires?: number;
 }
 
+/** Where a Request that fails goes back to. */
+export interface ReturnPoint {
+  readonly mark: Mark;
+  readonly memory: ReadonlyMap<string, unknown>;
+}
+
 /** One connection as this forwarder holds it. */
 export class HeldConnection {
   readonly id: string;
@@ -64,6 +70,7 @@ export class HeldConnection {
   readonly #records: ConnectionRecords;
   #established: Established | undefined;
   #lost = false;
+  #returnPoint: ReturnPoint;
   /** What somebody else has made of it since the last Request, as the last look at the node showed. */
   finding?: Finding | undefined;
   /** When it shall be closed for want of a refresh, if the Request that is running succeeds; ms since the epoch. */
@@ -84,12 +91,24 @@ export class HeldConnection {
     this.memory = parts.memory ?? new Memory();
     this.#records = parts.records;
     this.#established = parts.established;
+    this.#returnPoint = this.setReturnPoint();
     if (parts.established?.expires !== undefined) this.expires = parts.established.expires;
   }
 
   /** Absent until the first Request has succeeded. */
   get established(): Established | undefined {
     return this.#established;
+  }
+
+  /** How it was before the Request that is running, or as the last one, or that Request itself, has established it. */
+  get returnPoint(): ReturnPoint {
+    return this.#returnPoint;
+  }
+
+  /** To be called when a Request begins. */
+  setReturnPoint(): ReturnPoint {
+    this.#returnPoint = { mark: this.ledger.mark(), memory: this.memory.snapshot() };
+    return this.#returnPoint;
   }
 
   /** True when what was established is being given up: if the running Request fails, nothing of it is left. */
@@ -111,6 +130,7 @@ export class HeldConnection {
     this.#established = established;
     this.#lost = false;
     this.finding = undefined;
+    this.setReturnPoint();
   }
 
   /** To be called before anything of what was established is given up: should the process end now, all of it goes. */

@@ -1,16 +1,25 @@
 import type { Connection, Mechanism } from '../../../apis/generated/connection.js';
 import type { Finding } from '../../mechanism/finding.js';
 import { ForwarderError, toForwarderError } from '../../ports/error.js';
+import type { DriverType } from '../../resourcepool/driver-type.js';
 import type { Call } from '../chain/call.js';
 import type { Element, Next } from '../chain/element.js';
 import { type HeldConnection, memoryKey } from '../chain/held-connection.js';
 import { withSegment } from '../chain/path.js';
+import { type ChangeParts, changeMechanism } from './change-mechanism.js';
 
 /** One way to serve a client. It answers with `connection.mechanism` as the client shall have it. */
 export interface Delivery extends Element {
   /** Mechanism types that it serves, the usual spelling first. */
   readonly types: readonly string[];
-  /** Compares what was delivered with reality; undefined when all is as it should be. It changes nothing. */
+  /** What drives the VF that it claims; absent: it needs none. */
+  readonly driverType?: DriverType;
+  /** What it remembers of a connection that it serves. */
+  readonly remembers: readonly { readonly name: string }[];
+  /**
+   * Compares what was delivered with reality; undefined when all is as it should be. It changes nothing, but for what is
+   * on record and only the forwarder can mend.
+   */
   readonly inspect: Inspect;
 }
 
@@ -23,9 +32,9 @@ const chosenType = memoryKey<string>('mechanism type');
  * Settles how the client is served. A connection that has a mechanism keeps to its type; else the preferences are tried
  * in order, until one of them got as far as the next hop: what lies beyond would answer the next one no better.
  *
- * When a refresh changes the type, everything the old one holds is given back first.
+ * A refresh may change the type; a connection that cannot be served the new way stays what it is.
  */
-export function chooseMechanism(deliveries: readonly Delivery[]): Element {
+export function chooseMechanism(deliveries: readonly Delivery[], parts: ChangeParts): Element {
   return {
     name: 'choose-mechanism',
     async request(call, next) {
@@ -35,7 +44,9 @@ export function chooseMechanism(deliveries: readonly Delivery[]): Element {
         return delivery === undefined ? [] : [{ mechanism, delivery }];
       });
       if (candidates.length === 0) throw unsupported(offered, deliveries);
-      return tryInOrder(call, candidates, next);
+      const former = call.held.memory.get(chosenType);
+      const from = deliveries.find(({ types }) => types[0] === former);
+      return tryInOrder({ parts, from, candidates }, call, next);
     },
   };
 }
@@ -55,18 +66,30 @@ interface Candidate {
   readonly delivery: Delivery;
 }
 
-async function tryInOrder(call: Call, candidates: readonly Candidate[], next: Next): Promise<Connection> {
+interface Choice {
+  readonly parts: ChangeParts;
+  /** How the connection is served so far; undefined when it is new. */
+  readonly from: Delivery | undefined;
+  readonly candidates: readonly Candidate[];
+}
+
+async function tryInOrder({ parts, from, candidates }: Choice, call: Call, next: Next): Promise<Connection> {
   const failures: ForwarderError[] = [];
   for (const { mechanism, delivery } of candidates) {
     const before = { mark: call.held.ledger.mark(), memory: call.held.memory.snapshot() };
     const progress = { onward: false };
     try {
-      await changeType(call, delivery);
-      const connection = withMetric({ ...call.connection, mechanism });
-      return await delivery.request({ ...call, connection }, (further) => {
+      const asked = { ...call, connection: withMetric({ ...call.connection, mechanism }) };
+      const goOn: Next = (further) => {
         progress.onward = true;
         return next(further);
-      });
+      };
+      const served =
+        from === undefined || from === delivery
+          ? await delivery.request(asked, goOn)
+          : await changeMechanism(parts, { change: { from, to: delivery }, call: asked, next: goOn });
+      call.held.memory.set(chosenType, delivery.types[0] ?? delivery.name);
+      return served;
     } catch (thrown) {
       const error = toForwarderError(thrown);
       if (progress.onward || call.signal.aborted || call.held.lost) throw error;
@@ -76,18 +99,6 @@ async function tryInOrder(call: Call, candidates: readonly Candidate[], next: Ne
     }
   }
   throw allFailed(candidates, failures);
-}
-
-async function changeType({ held, log }: Call, delivery: Delivery): Promise<void> {
-  const before = held.memory.get(chosenType);
-  const type = delivery.types[0] ?? delivery.name;
-  if (before !== undefined && before !== type) {
-    log.info('mechanism changes', { from: before, to: type });
-    held.giveUp();
-    await held.ledger.unwind();
-    held.memory.restore(new Map());
-  }
-  held.memory.set(chosenType, type);
 }
 
 /** As all NSM components do, the first time: which interface serves the client. */

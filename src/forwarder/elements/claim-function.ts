@@ -74,7 +74,10 @@ export interface Functions extends QuarantineEvents {
   release(address: PciAddress, owner: string): void;
 }
 
-/** The connection's VF; claimed the first time, the same ever after. */
+/**
+ * The connection's VF; claimed the first time, the same ever after. For another driver it stays the same where its IOMMU
+ * group can follow; else the connection gets one more.
+ */
 export async function claimFunction(
   functions: Functions,
   { token, driverType }: Pick<ClaimWish, 'token' | 'driverType'>,
@@ -84,15 +87,21 @@ export async function claimFunction(
   const entry = held.ledger.find('function-claimed');
   const known = entry && recordedClaim(entry);
   if (known !== undefined) {
-    if (known.token === token) return known;
-    throw new ForwarderError(
-      'invalid',
-      `the connection holds ${known.function} for token ${known.token}: a refresh cannot change it to ${token}`,
-    );
+    if (known.token !== token) {
+      throw new ForwarderError(
+        'invalid',
+        `the connection holds ${known.function} for token ${known.token}: a refresh cannot change it to ${token}`,
+      );
+    }
+    if (driverTypeOf(known) === driverType) return known;
   }
   await functions.door.admit(token, clientOf(call), call.signal);
   const assignment = functions.claim({ token, owner: held.id, driverType });
   const { function: address, ...rest } = assignment;
+  if (entry !== undefined && address === known?.function) {
+    held.ledger.amend(entry.id, { driverType });
+    return assignment;
+  }
   const args = { owner: held.id, token, ...rest };
   try {
     functions.door.admitted(token, clientOf(call));
@@ -106,6 +115,37 @@ export async function claimFunction(
   }
   log.debug('VF claimed', { function: address });
   return assignment;
+}
+
+/** After a change of the driver that came to nothing: the VF is for the former one again. */
+export function returnClaim(functions: Functions, { claimed, driverType }: FormerClaim, { held, log }: Call): void {
+  const entry = held.ledger.entries().find(({ id }) => id === claimed);
+  const known = entry && recordedClaim(entry);
+  if (entry === undefined || known === undefined || driverTypeOf(known) === driverType) return;
+  try {
+    const { function: address } = functions.claim({ token: known.token, owner: held.id, driverType });
+    if (address === known.function) held.ledger.amend(entry.id, { driverType });
+    else functions.release(address, held.id); // others of its group went on meanwhile: it is counted with them
+  } catch (thrown) {
+    log.warn('a VF is counted with the other driver until the next refresh', { reason: String(thrown) });
+  }
+}
+
+/** A claim as it was. */
+export interface FormerClaim {
+  readonly claimed: Entry['id'];
+  readonly driverType: DriverType;
+}
+
+/** The connection's claim; undefined when it has none. */
+export function formerClaim({ held: { ledger } }: Call): FormerClaim | undefined {
+  const entry = ledger.find('function-claimed');
+  const known = entry && recordedClaim(entry);
+  return entry && known && { claimed: entry.id, driverType: driverTypeOf(known) };
+}
+
+function driverTypeOf({ driverType = 'kernel' }: RecordedClaim): DriverType {
+  return driverType;
 }
 
 /**

@@ -44,6 +44,8 @@ export function deliverKernel(parts: KernelParts): Delivery {
   return {
     name: 'deliver-kernel',
     types: ['KERNEL', 'KERNEL_INTERFACE'],
+    driverType: 'kernel',
+    remembers: [deliveredKey],
     async inspect({ ledger, memory }, signal) {
       const delivered = memory.get(deliveredKey);
       if (delivered === undefined) return { kind: 'gone', reason: 'no netdev was delivered' };

@@ -4,6 +4,7 @@ import type { Delivery } from './choose-mechanism.js';
 export const deliverNoop: Delivery = {
   name: 'deliver-noop',
   types: ['NOOP'],
+  remembers: [],
   inspect: async () => undefined,
   async request(call, next) {
     const answer = await next(call);

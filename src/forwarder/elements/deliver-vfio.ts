@@ -38,6 +38,8 @@ export function deliverVfio(parts: VfioParts): Delivery {
   return {
     name: 'deliver-vfio',
     types: ['VFIO'],
+    driverType: 'vfio-pci',
+    remembers: [deliveredKey],
     async inspect({ ledger, memory }, signal) {
       const delivered = memory.get(deliveredKey);
       if (delivered === undefined) return { kind: 'gone', reason: 'no device was delivered' };

@@ -11,6 +11,8 @@ import { type VfioWorld, vfioDriver } from './vfio-world.js';
 
 /** How long the kernel gets to make a group's node. */
 const nodeMs = 10_000;
+/** Steps of the kernel mechanism after which the client has the VF's netdev. */
+const broughtAway: ReadonlySet<string> = new Set(['netdev-moved', 'netdev-adopted']);
 const firstPauseMs = 2;
 const longestPauseMs = 100;
 
@@ -25,6 +27,7 @@ export async function checkDevice(
   { function: address, client }: Pick<DevicePlan, 'function' | 'client'>,
   work: Work,
 ): Promise<void> {
+  const isOurs = work.ledger.entries().some((it) => it.function === address && broughtAway.has(it.kind));
   if (!(await world.pci.hasDriver(vfioDriver))) {
     throw new ForwarderError(
       'not-found',
@@ -33,7 +36,7 @@ export async function checkDevice(
   }
   await world.vfio.container();
   await clientCgroups(world, client, work.signal);
-  const [facts] = await functionsToBind(world, address);
+  const [facts] = await functionsToBind(world, address, isOurs);
   if (facts?.driver !== vfioDriver || facts.iommuGroup === undefined) return;
   await refuseOpenGroup(world, { function: address, iommuGroup: facts.iommuGroup }, work);
 }

@@ -13,16 +13,21 @@ export type GroupReader = Pick<VfioWorld, 'pci' | 'isOffered' | 'noIommuAllowed'
  * All functions that have to be bound to vfio-pci so that a process can use this one: the VFs of its IOMMU group
  * (kernel: Documentation/driver-api/vfio.rst, "a group is viable").
  *
+ * @param isOurs - the VF serves its client another way up to now, and is about to come home
  * @throws ForwarderError `unsupported` when the group can never serve VFIO, `busy` when somebody uses a member in
  *   another way; the message names the member and the rule
  */
-export async function functionsToBind(reader: GroupReader, address: PciAddress): Promise<readonly FunctionFacts[]> {
+export async function functionsToBind(
+  reader: GroupReader,
+  address: PciAddress,
+  isOurs = false,
+): Promise<readonly FunctionFacts[]> {
   const facts = await reader.pci.facts(address);
   if (facts.iommuGroup === undefined) return [requireNoIommuAllowed(reader, facts)];
   const group = facts.iommuGroup;
   const members = await Promise.all((await reader.pci.groupMembers(address)).map((it) => reader.pci.facts(it)));
   for (const member of members) await refuseMember(reader, { group, facts, member });
-  refuseAway(facts, group);
+  if (!isOurs) refuseAway(facts, group);
   // An unbound VF of somebody else is in nobody's way, and not ours to bind.
   return [facts, ...members.filter((it) => it.address !== address && isVf(it) && reader.isOffered(it.address))];
 }
