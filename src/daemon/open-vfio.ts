@@ -20,6 +20,9 @@ export interface VfioParts {
   readonly log: Log;
 }
 
+/** How often clients' access is looked after: so long a container that was started again waits for its device. */
+const auditMs = 10_000;
+
 /** What VFIO needs of the node: cgroups, the nodes of IOMMU groups, and kubelet's word on whose a token is. */
 export async function openVfio({ settings, names, clock, log }: VfioParts): Promise<VfioOutside> {
   const { devicePluginPath, podResourcesPath, vfioUnknownOwner, vfioAfterUse, vfioNoIommu } = settings;
@@ -32,6 +35,7 @@ export async function openVfio({ settings, names, clock, log }: VfioParts): Prom
       names,
       clock,
     }),
+    auditMs,
     unknownOwner: vfioUnknownOwner,
     afterUse: vfioAfterUse,
     noIommuAllowed: vfioNoIommu,

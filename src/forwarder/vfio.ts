@@ -18,6 +18,8 @@ import type { ClientLocator } from './elements/locate-client.js';
 export interface VfioOutside extends ClientLocator, Pick<VfioWorld, 'afterUse' | 'noIommuAllowed'> {
   readonly access: DeviceAccess;
   readonly nodes: VfioDevices;
+  /** Between two looks at all clients' access, ms: a container that was started again waits so long at most. */
+  readonly auditMs: number;
 }
 
 /** The VFIO mechanism, as the forwarder puts it to use. */
@@ -32,12 +34,9 @@ export interface VfioMechanism {
   audit(eachLedger: EachLedger, signal: AbortSignal): Promise<void>;
 }
 
-/** A container that was started again has to wait so long for its device at most. */
-const auditMs = 10_000;
-
 /** Puts the mechanism together. */
 export function createVfio(
-  { access, nodes, afterUse, noIommuAllowed, ...locator }: VfioOutside,
+  { access, nodes, auditMs, afterUse, noIommuAllowed, ...locator }: VfioOutside,
   { world, functions, log }: { readonly world: World; readonly functions: Functions; readonly log: Log },
 ): VfioMechanism {
   const vfioWorld: VfioWorld = {

@@ -1,5 +1,5 @@
 import { cellsOf, chaosSeed, cutEverywhere, cutSomewhere } from './plans.js';
-import { base, settings } from './settings.js';
+import { base, device, settings } from './settings.js';
 import { Tally } from './tally.js';
 
 /** The same points in every run, unless a seed is given. */
@@ -9,8 +9,8 @@ describe('the end of the process at any instant (short; all of it: test/chaos/cr
   this.timeout(60_000);
   const tally = new Tally();
 
-  for (const cell of cellsOf([base])) {
-    it(`R1, R2, R5: ${cell.scenario.title} cut at every call: nothing is lost, nothing in place is touched`, async () => {
+  for (const cell of cellsOf([base, device])) {
+    it(`R1, R2, R5: ${cell.scenario.title}, ${cell.setting.title}, cut at every call: nothing is lost, nothing in place is touched`, async () => {
       await cutEverywhere(cell, { aftermaths: 1, second: 0 }, tally);
     });
   }

@@ -52,6 +52,14 @@ export const scenarios: readonly Scenario[] = [
     keepsPlan: false,
   },
   {
+    title: 'change between KERNEL and VFIO',
+    prepare: (subject) => subject.connect(),
+    act: (subject) => subject.changeWay(),
+    keepsPlan: false,
+    // Their group is a fiction of the simulation, or somebody else's as well.
+    omit: /do not tell/,
+  },
+  {
     title: 'Close',
     prepare: (subject) => subject.connect(),
     act: (subject) => subject.world.close(must(subject.answer), subject.wish),
@@ -86,7 +94,8 @@ export const scenarios: readonly Scenario[] = [
     prepare: async (subject) => {
       await subject.connect();
       const { faults } = subject.world.node;
-      using _broken = faults.failEvery('links.move /sim/ns/client', 'before', 'busy');
+      const last = subject.setting.type === 'VFIO' ? 'access.revoke' : 'links.move /sim/ns/client';
+      using _broken = faults.failEvery(last, 'before', 'busy');
       await subject.close().catch(() => undefined);
     },
     act: (subject) => subject.pass(2_000),
@@ -102,7 +111,7 @@ export const scenarios: readonly Scenario[] = [
     act: (subject) => subject.heal(),
     keepsPlan: false,
     forgets: true,
-    omit: /do not tell|another client|wrong driver|nothing is reset/,
+    omit: /do not tell|another client|wrong driver|nothing is reset|VFIO/,
   },
 ];
 

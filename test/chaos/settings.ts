@@ -8,6 +8,8 @@ import { igb, plainDriver } from '../sim/driver-quirks.js';
 export interface Setting {
   readonly title: string;
   readonly node: SimulatedForwarderOptions;
+  /** How the client is served, if not by KERNEL. */
+  readonly type?: 'VFIO';
   readonly first: Partial<ConnectionContext>;
   /** For a refresh that the netdev takes where it is. */
   readonly later: Partial<ConnectionContext>;
@@ -32,8 +34,36 @@ export const base: Setting = {
   successor: {},
 };
 
+/** A client of VFIO, on a node with cgroup v2, where rules tell who made them. */
+export const device: Setting = {
+  title: 'VFIO',
+  type: 'VFIO',
+  node: { pf: { quirks: igb } },
+  first: { ethernetContext: macAndVlan },
+  later: { ethernetContext: { ...macAndVlan, vlanTag: 200 } },
+  successor: {},
+};
+
 export const settings: readonly Setting[] = [
   base,
+  device,
+  {
+    title: 'VFIO, cgroup v1, one IOMMU group of all VFs',
+    type: 'VFIO',
+    node: { pf: { quirks: plainDriver, iommu: 'vfs-together' }, cgroups: 1 },
+    first: {},
+    later: { ethernetContext: macAndVlan },
+    successor: {},
+  },
+  {
+    title: 'VFIO, another client of another pod',
+    type: 'VFIO',
+    node: { pf: { quirks: igb } },
+    first: {},
+    later: { ethernetContext: macAndVlan },
+    successor: { name: 'successor', kubeletAway: true },
+    bystander: 'of another pod',
+  },
   {
     title: 'MAC and VLAN through the PF, driver bound anew (igb)',
     node: { pf: { quirks: igb } },

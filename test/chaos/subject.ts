@@ -1,6 +1,7 @@
 import type { Connection } from '../../apis/generated/connection.js';
 import type { TakeOverReport } from '../../src/forwarder/forwarder.js';
 import { changedWish, effects, inNamespace } from '../forwarder/one-client.js';
+import { cgroupDir, podUid } from '../forwarder/one-pod.js';
 import { addresses } from '../forwarder/simulated-endpoint.js';
 import { addClient, SimulatedForwarder, type Wish } from '../forwarder/simulated-forwarder.js';
 import { ProcessEnded, type StartOptions } from '../forwarder/simulated-process.js';
@@ -8,6 +9,9 @@ import type { Setting } from './settings.js';
 import { Soundness } from './soundness.js';
 
 const clientPath = '/sim/ns/client';
+
+/** What makes a wish one for VFIO. */
+const vfio = { type: 'VFIO', parameters: { cgroupDir } };
 
 /** How often the bystander refreshes, ms. */
 const stepMs = 120_000;
@@ -33,7 +37,9 @@ export class Subject {
     const [token, another] = world.allocate(2);
     if (token === undefined || another === undefined) throw new Error('the simulated node has no tokens');
     await world.node.settled();
-    const subject = new Subject({ setting, world, wish: { token }, forgets });
+    world.node.pods.add(podUid, { tokens: [token] });
+    const wish = setting.type === undefined ? { token } : { token, ...vfio };
+    const subject = new Subject({ setting, world, wish, forgets });
     look = (when) => subject.soundness.look(when);
     world.endpoint.contextOf = ({ path }) =>
       path?.pathSegments[1]?.id === 'bystander'
@@ -56,7 +62,13 @@ export class Subject {
 
   async connect(): Promise<void> {
     this.answer = await this.world.connect(this.wish);
-    this.#delivered = inNamespace(this.world);
+    this.#delivered = this.#sight();
+  }
+
+  /** All that the client has, in its namespace and of devices. */
+  #sight(): string {
+    const devices = this.world.node.snapshot().match(/^cgroup .* may use .*$/gm) ?? [];
+    return [inNamespace(this.world), ...devices].join('\n');
   }
 
   /** Sends the last answer back, or the first Request when there is none. */
@@ -65,6 +77,12 @@ export class Subject {
       this.answer === undefined
         ? await this.world.connect(this.wish)
         : await this.world.refresh(this.answer, this.wish);
+  }
+
+  /** The client wants to be served the other way. */
+  async changeWay(): Promise<void> {
+    const { token } = this.wish;
+    await this.change(this.setting.type === 'VFIO' ? { token } : { token, ...vfio });
   }
 
   async change(wish: Wish): Promise<void> {
@@ -85,6 +103,7 @@ export class Subject {
   /** The client's pod ends, and with it its namespace as soon as nobody holds it; unless it has ended before. */
   endClient(): void {
     if (!this.#ended) this.world.node.killNamespace(clientPath);
+    if (!this.#ended) this.world.node.pods.remove(podUid);
     this.#ended = true;
   }
 
@@ -107,7 +126,7 @@ export class Subject {
     const records = [...this.world.node.journal.records()];
     const established = records.filter(([key]) => key.startsWith('connection/'));
     const others = this.#bystander === undefined ? 0 : 1;
-    return established.length > others && inNamespace(this.world) === (this.#delivered ?? inNamespace(this.world));
+    return established.length > others && this.#sight() === (this.#delivered ?? this.#sight());
   }
 
   /** What was changed on the node or asked of the endpoint since the plan of faults was begun anew. */
@@ -176,7 +195,7 @@ function ownSection(world: SimulatedForwarder, path: string): string {
 
 /** The client and its namespace may be gone; its netdevs may not. */
 function withoutClient(state: string): string {
-  return state.replace(`namespace ${clientPath}\n`, '');
+  return state.replace(`namespace ${clientPath}\n`, '').replace(/^cgroup \S+\n/gm, '');
 }
 
 /**
