@@ -48,9 +48,9 @@ export const settings: readonly Setting[] = [
   base,
   device,
   {
-    title: 'VFIO, cgroup v1, one IOMMU group of all VFs',
+    title: 'VFIO, cgroup v1',
     type: 'VFIO',
-    node: { pf: { quirks: plainDriver, iommu: 'vfs-together' }, cgroups: 1 },
+    node: { pf: { quirks: plainDriver }, cgroups: 1 },
     first: {},
     later: { ethernetContext: macAndVlan },
     successor: {},
