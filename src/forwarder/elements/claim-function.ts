@@ -95,7 +95,7 @@ export async function claimFunction(
     }
     if (driverTypeOf(known) === driverType) return known;
   }
-  await functions.door.admit(token, clientOf(call), call.signal);
+  if (known === undefined) await functions.door.admit(token, clientOf(call), call.signal);
   const assignment = functions.claim({ token, owner: held.id, driverType });
   const { function: address, ...rest } = assignment;
   if (entry !== undefined && address === known?.function) {
