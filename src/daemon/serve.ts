@@ -1,8 +1,10 @@
 import type { Forwarder } from '../forwarder/forwarder.js';
 import { Doorkeeper } from '../forwarder/grpc/doorkeeper.js';
+import type { EndpointSockets } from '../forwarder/grpc/endpoint-sockets.js';
 import { Health } from '../forwarder/grpc/health.js';
 import { monitorConnections } from '../forwarder/grpc/monitor.js';
 import { networkService } from '../forwarder/grpc/network-service.js';
+import { NextHopWatch } from '../forwarder/grpc/next-hop-watch.js';
 import { Registrations } from '../forwarder/grpc/registrations.js';
 import type { Policy } from '../policies/policy.js';
 import type { Clock } from '../ports/clock.js';
@@ -34,6 +36,9 @@ export interface Serving {
   readonly policies: ChosenPolicies;
   /** Connections to the manager. */
   readonly manager: Channels;
+  /** Connections to next hops. */
+  readonly endpoints: Channels;
+  readonly sockets: EndpointSockets;
   /** Fires when everything has ended. */
   readonly running: AbortSignal;
   readonly teardown: Teardown;
@@ -53,6 +58,8 @@ export async function serve(serving: Serving, signal: AbortSignal): Promise<void
   const known: KnownManager = {};
   const url = await listenForCalls(serving, health, known);
   log.info('phase: listening', { url });
+  const watch = new NextHopWatch({ ...serving, name: settings.name, channels: serving.endpoints });
+  teardown.add('streams of next hops', async () => watch[Symbol.dispose]());
   const registrations = registrationsOf(serving, { url, known, signal });
   teardown.add('registration', (deadline) => registrations.stop(deadline));
   health.set(true);

@@ -137,9 +137,8 @@ async function start(parts: DaemonParts, teardown: Teardown, signal: AbortSignal
   plugin.serve();
   followNode({ ...parts, ...node, reader, forwarder }, running.signal);
   log.info('phase: device plugin started', { resources: node.pool.names() });
-  const { manager } = network;
   await serve(
-    { ...parts, forwarder, identity, policies, manager, telemetry, running: running.signal, teardown },
+    { ...parts, ...network, forwarder, identity, policies, telemetry, running: running.signal, teardown },
     signal,
   );
 }
@@ -206,6 +205,8 @@ function openNetwork(settings: Settings, { source, issuer, clock, log, telemetry
   });
   return {
     manager,
+    endpoints,
+    sockets,
     directory: directoryOver({ channels: manager, manager: managerUrl, sockets, log }),
     nextHops: nextHopsOver(endpoints, sockets),
   };

@@ -20,10 +20,11 @@ import { ConnectionRecords } from './chain/connection-records.js';
 import { Connections } from './chain/connections.js';
 import { chain } from './chain/element.js';
 import { enterPath, leavePath, underId } from './chain/path.js';
+import { noteFromBelow, type SaidBelow } from './chain/said-below.js';
 import { traced, tracedUndoing } from './chain/traced.js';
 import { chooseMechanism, inspectDelivered } from './elements/choose-mechanism.js';
 import { type Functions, type OfferedFunction, releaseFunction } from './elements/claim-function.js';
-import { amendOnward, closeOnward, connectOnward, type NextHops } from './elements/connect-onward.js';
+import { amendOnward, closeOnward, connectOnward, type NextHops, onwardCandidate } from './elements/connect-onward.js';
 import { deliverKernel } from './elements/deliver-kernel.js';
 import { deliverNoop } from './elements/deliver-noop.js';
 import { type Directory, discover } from './elements/discover.js';
@@ -83,6 +84,10 @@ export interface Forwarder {
   close(connection: Connection, asked: Asked): Promise<void>;
   /** Names of former processes under which callers still know connections that are held here. */
   formerNames(): ReadonlySet<string>;
+  /** The URL where an established connection goes on; undefined when none does. */
+  nextHopOf(id: string): string | undefined;
+  /** Takes note of what the next hop says of a connection. */
+  saidBelow(id: string, said: SaidBelow): void;
   readonly connections: Connections;
   readonly events: ConnectionEvents;
   quarantined(): readonly QuarantinedFunction[];
@@ -129,6 +134,11 @@ export function createForwarder(parts: ForwarderParts): Forwarder {
     connections,
     events,
     formerNames: () => connections.namesOtherThan(parts.name),
+    nextHopOf(id) {
+      const onward = connections.held(id)?.ledger.find('onward');
+      return onward && onwardCandidate(onward).url;
+    },
+    saidBelow: (id, said) => noteFromBelow({ connections, events }, id, said),
     quarantined: () => quarantine.report(),
     strays: () => strays.report(),
     async takeOver(abort) {

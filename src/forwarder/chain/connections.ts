@@ -146,6 +146,10 @@ export class Connections {
     }
   }
 
+  held(id: string): HeldConnection | undefined {
+    return this.#held.get(id);
+  }
+
   has(id: string): boolean {
     return this.#held.has(id);
   }
@@ -167,9 +171,7 @@ export class Connections {
 
   /** Established connections, with our own id and index; DOWN are those of which something is not as promised. */
   established(): Connection[] {
-    return [...this.#held.values()].flatMap(({ established, finding }) =>
-      established === undefined ? [] : { ...established.connection, state: finding ? State.DOWN : State.UP },
-    );
+    return [...this.#held.values()].flatMap(({ shown }) => shown ?? []);
   }
 
   report(): readonly ConnectionReport[] {

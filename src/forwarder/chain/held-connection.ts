@@ -1,4 +1,4 @@
-import type { Connection } from '../../../apis/generated/connection.js';
+import { type Connection, State } from '../../../apis/generated/connection.js';
 import type { Ledger, Mark } from '../../ledger/ledger.js';
 import type { Finding } from '../../mechanism/finding.js';
 import type { ConnectionRecords } from './connection-records.js';
@@ -73,6 +73,8 @@ export class HeldConnection {
   #returnPoint: ReturnPoint;
   /** What somebody else has made of it since the last Request, as the last look at the node showed. */
   finding?: Finding | undefined;
+  /** What the next hop has said since the last Request that succeeded. */
+  below?: Pick<Connection, 'state' | 'context'> | undefined;
   /** When it shall be closed for want of a refresh, if the Request that is running succeeds; ms since the epoch. */
   expires?: number;
 
@@ -111,6 +113,13 @@ export class HeldConnection {
     return this.#returnPoint;
   }
 
+  /** As monitors see it; DOWN when something is not as promised, here or further on. */
+  get shown(): Connection | undefined {
+    if (this.#established === undefined) return undefined;
+    const { state = State.UP, ...more } = this.below ?? {};
+    return { ...this.#established.connection, ...more, state: this.finding === undefined ? state : State.DOWN };
+  }
+
   /** True when what was established is being given up: if the running Request fails, nothing of it is left. */
   get lost(): boolean {
     return this.#lost;
@@ -131,6 +140,7 @@ export class HeldConnection {
     this.#lost = false;
     this.finding = undefined;
     this.setReturnPoint();
+    this.below = undefined;
   }
 
   /** To be called before anything of what was established is given up: should the process end now, all of it goes. */

@@ -77,6 +77,20 @@ describe('MonitorConnections', () => {
     ]);
   });
 
+  it('shows what the next hop says of a connection, until the next Request succeeds', async () => {
+    const { world, wish, next } = await listening();
+    const answer = await world.connect(wish);
+    await next();
+    world.forwarder.saidBelow('connection-1', 'lost');
+    world.forwarder.saidBelow('connection-1', 'lost');
+    expect(only(await next()).state).to.equal(State.DOWN);
+    expect(world.forwarder.connections.established().map(({ state }) => state)).to.deep.equal([State.DOWN]);
+
+    await world.refresh(answer, wish);
+    expect(only(await next()).state).to.equal(State.UP);
+    expect(world.forwarder.connections.established().map(({ state }) => state)).to.deep.equal([State.UP]);
+  });
+
   it('says nothing of a first Request that fails', async () => {
     const { world, wish, next } = await listening();
     await next();
