@@ -22,6 +22,9 @@ export interface Change {
 /** What a client is served with the one way has to be free for the other; this is held until that has succeeded. */
 const kept: ReadonlySet<string> = new Set(['function-claimed', 'namespace-held', 'onward']);
 
+/** Where the new way needs no VF. */
+const keptWithoutVf: ReadonlySet<string> = new Set(['onward']);
+
 /** How long it may take to serve a client again as it was served before. */
 const restoreMs = 20_000;
 
@@ -41,7 +44,7 @@ export async function changeMechanism(
   try {
     const answer = await change.to.request(call, async (further) => {
       const answered = await next(further);
-      await giveBack(change.from, before.mark, call);
+      await giveBack(change, before.mark, call);
       before.given = true;
       return answered;
     });
@@ -55,13 +58,20 @@ export async function changeMechanism(
   }
 }
 
-async function giveBack(from: Delivery, mark: Mark, { held, log }: Call): Promise<void> {
+/**
+ * A VF whose way back fails goes to quarantine, its claim with it. A new way that needs no VF goes on without it.
+ *
+ * @throws ForwarderError what failed, when the new way needs a VF
+ */
+async function giveBack({ from, to }: Change, mark: Mark, { held, log }: Call): Promise<void> {
   log.info('mechanism changes', { from: from.types[0] });
   held.giveUp();
-  const { failures } = await held.ledger.release(({ id, kind }) => (id as number) <= mark && !kept.has(kind));
+  const needsVf = to.driverType !== undefined;
+  const keeps = needsVf ? kept : keptWithoutVf;
+  const { failures } = await held.ledger.release(({ id, kind }) => (id as number) <= mark && !keeps.has(kind));
   for (const key of from.remembers) held.memory.delete(key);
   const [first] = failures;
-  if (first !== undefined) throw first;
+  if (first !== undefined && needsVf) throw first;
 }
 
 /** What the former way held and the new one does not need. */
