@@ -17,7 +17,7 @@ import { RealMesh } from './real-mesh.js';
 import { firstPf, RealNode, type VfState } from './real-node.js';
 import { VfioUser } from './vfio-user.js';
 
-const kills = process.env['CHAOS'] === 'long' ? 20 : 4;
+const kills = 20;
 const vfCount = 7;
 const seed = seedOfThisRun();
 
