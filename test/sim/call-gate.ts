@@ -31,13 +31,13 @@ export class CallGate {
     try {
       await this.#parts.turn(name);
       // Looked at without a pause before the effect: in one, another call might end the process.
-      if (!this.#alive) await gone;
+      if (!this.#alive) await gone();
       if (signal?.aborted) throw toForwarderError(signal.reason);
       const result = fault === undefined || happens(fault.fault) ? { value: await effect() } : undefined;
       if (fault !== undefined || result === undefined) throw await this.#failure(name, fault, signal);
       return result.value;
     } finally {
-      if (!this.#alive) await gone;
+      if (!this.#alive) await gone();
     }
   }
 
@@ -79,8 +79,10 @@ export class CallGate {
   }
 }
 
-/** What a process that has crashed gets: it never resolves, so that nothing of it runs on. */
-const gone = new Promise<never>(() => undefined);
+/** What a process that has crashed gets: it never resolves, so that nothing of it runs on. One for each, to be forgotten with it. */
+function gone(): Promise<never> {
+  return new Promise(() => undefined);
+}
 
 /** True when the effect of a call with this fault happens. */
 function happens(fault: Fault): boolean {
