@@ -15,11 +15,13 @@ async function runLane(lane) {
   });
   const totals = lane.single ? oneTest(status === 0) : withEnd(lastTotals(output), status === 0);
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
-  return { name: lane.name, totals, note: `${seconds} s${tookTooLong ? ', over its time' : ''}` };
+  const note = `${seconds} s${tookTooLong ? ', over its time' : ''}`;
+  return { name: lane.name, totals, note, failures: output.match(/^ {2}failed: .*$/gm) ?? [] };
 }
 
 /**
- * Runs lanes one after the other, whatever becomes of each, and lists them at the end.
+ * Runs lanes one after the other, whatever becomes of each, and lists them at the end with the tests that failed, as the
+ * reporter of tools/mocha-reporter.cjs names them: of a long log the end is what people see first.
  *
  * @param {readonly import('./lanes.mjs').Lane[]} lanes
  * @returns {Promise<import('./totals.mjs').Totals>} the sum
@@ -28,6 +30,8 @@ export async function runLanes(lanes) {
   const results = [];
   for (const lane of lanes) results.push(await runLane(lane));
   console.log('\n=== all lanes');
-  for (const { name, totals, note } of results) console.log(`${formatTotals(totals)}: ${name} (${note})`);
+  for (const { name, totals, note, failures } of results) {
+    console.log([`${formatTotals(totals)}: ${name} (${note})`, ...failures].join('\n'));
+  }
   return sum(results.map(({ totals }) => totals));
 }

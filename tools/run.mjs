@@ -29,7 +29,7 @@ const commands = {
   async test() {
     await ensureDebianPackages();
     if (!(await ensureBuild(root))) return oneTest(false);
-    return runMocha({ root, node: process.execPath, args: allTests, minutes: 5 });
+    return runMocha({ root, node: process.execPath, args: allTests, minutes: 9 });
   },
 
   async 'test:node24'() {
@@ -38,7 +38,7 @@ const commands = {
       console.log('skipped: Node 24 cannot be installed here');
       return oneSkipped;
     }
-    return runMocha({ root, node, args: portableTests, minutes: 3 });
+    return runMocha({ root, node, args: portableTests, minutes: 6 });
   },
 
   'test:vm': (...suites) => testInMachine(root, 'short', suites),

@@ -46,6 +46,10 @@ describe('the report of the tests', () => {
     expect(output).to.include('skipped: suite a: not root').and.to.include('skipped: suite b: not root');
   });
 
+  it('names each failed test and what went wrong once more at the end', () => {
+    expect(output).to.match(/^ {2}failed: plain fails: on purpose$/m);
+  });
+
   it('counts a skip without a reason as failed', () => {
     expect(output).to.include('skipped: plain skips silently: NO REASON GIVEN');
     expect(totals).to.deep.equal({ passed: 1, failed: 2, skipped: 3 });

@@ -97,6 +97,13 @@ describe('lanes of tests', () => {
     expect(sum).to.equal('1 passed, 1 failed, 0 skipped');
   });
 
+  it('name the tests that failed once more at the end', async () => {
+    const lane = shell('echo "  failed: a VF: is lost"; echo "0 passed, 1 failed, 0 skipped"; exit 1');
+    const output = await outputOf(start([{ name: 'unlucky', minutes: 1, ...lane }]));
+    const end = output.slice(output.indexOf('=== all lanes'));
+    expect(end).to.match(/: unlucky \(.* s\)\n {2}failed: a VF: is lost\n/);
+  });
+
   it('are ended, with all that they started, when their time is up', async () => {
     const output = await outputOf(start([{ name: 'slow', ...family, minutes: 0.01 }]));
     expect(output).to.include('SUM 0 passed, 1 failed, 0 skipped').and.to.include('over its time');
