@@ -40,6 +40,7 @@ type Present = ReadonlyMap<PciAddress, readonly PciAddress[] | undefined>;
 export class ConfigFollower {
   readonly #parts: ConfigFollowerParts;
   #config: PciConfig;
+  #counts: string | undefined;
   #present: string | undefined;
   #complaint: string | undefined;
 
@@ -48,11 +49,22 @@ export class ConfigFollower {
     this.#config = parts.config;
   }
 
-  /** Looks once, and does what follows from it; never rejects. */
-  async look(signal: AbortSignal): Promise<void> {
-    try {
+  /** Looks at the file and at the node once, and does what follows from it; never rejects. */
+  look(signal: AbortSignal): Promise<void> {
+    return this.#try(async () => {
       await this.#followFile(signal);
       await this.#followFunctions();
+    }, signal);
+  }
+
+  /** The same of the file alone. */
+  lookAtFile(signal: AbortSignal): Promise<void> {
+    return this.#try(() => this.#followFile(signal), signal);
+  }
+
+  async #try(look: () => Promise<void>, signal: AbortSignal): Promise<void> {
+    try {
+      await look();
     } catch (thrown) {
       if (signal.aborted) return;
       this.#parts.log.debug('the configuration could not be compared with the node', {
@@ -91,9 +103,20 @@ export class ConfigFollower {
     });
   }
 
+  /** Numbers first: reading the links of thousands of VFs every few seconds would hold up the event loop. */
   async #followFunctions(): Promise<void> {
-    const { pci, log } = this.#parts;
+    const counted = await this.#count(this.#config);
+    const counts = JSON.stringify([...counted]);
+    if (counts === this.#counts) return;
     const found = await this.#look(this.#config);
+    await this.#follow(found);
+    // The number may be written before, or after, the VFs are made.
+    const agree = [...found].every(([pf, functions]) => functions?.length === counted.get(pf));
+    this.#counts = agree ? counts : undefined;
+  }
+
+  async #follow(found: Present): Promise<void> {
+    const { pci, log } = this.#parts;
     const present = JSON.stringify([...found]);
     const first = this.#present === undefined;
     if (present === this.#present) return;
@@ -111,18 +134,12 @@ export class ConfigFollower {
     await this.#amend({ physicalFunctions: [...catalogue.physicalFunctions, ...empty] }, why);
   }
 
-  async #look({ physicalFunctions }: PciConfig): Promise<Present> {
-    const found = new Map<PciAddress, readonly PciAddress[] | undefined>();
-    for (const { address } of physicalFunctions) {
-      found.set(
-        address,
-        await this.#parts.pci.virtualFunctions(address).catch((thrown: unknown) => {
-          if (toForwarderError(thrown).kind === 'not-found') return undefined;
-          throw thrown;
-        }),
-      );
-    }
-    return found;
+  #look({ physicalFunctions }: PciConfig): Promise<Present> {
+    return ofEach(physicalFunctions, (pf) => this.#parts.pci.virtualFunctions(pf));
+  }
+
+  #count({ physicalFunctions }: PciConfig): Promise<ReadonlyMap<PciAddress, number | undefined>> {
+    return ofEach(physicalFunctions, async (pf) => (await this.#parts.provisioning.vfCount(pf)).current);
   }
 
   /** @param why absent when nothing is new as far as is known */
@@ -149,4 +166,20 @@ export class ConfigFollower {
     if (complaint === undefined) log.info('the configuration is usable again');
     else log.error(`the configuration has changed and cannot be followed, nothing changes: ${complaint}`);
   }
+}
+
+/** What reading each PF gives, one after the other; undefined for one that is not there or has nothing of the kind. */
+async function ofEach<T>(
+  physicalFunctions: readonly PhysicalFunctionConfig[],
+  read: (address: PciAddress) => Promise<T>,
+): Promise<ReadonlyMap<PciAddress, T | undefined>> {
+  const found = new Map<PciAddress, T | undefined>();
+  for (const { address } of physicalFunctions) {
+    const reading = read(address).catch((thrown: unknown) => {
+      if (['not-found', 'unsupported'].includes(toForwarderError(thrown).kind)) return undefined;
+      throw thrown;
+    });
+    found.set(address, await reading);
+  }
+  return found;
 }

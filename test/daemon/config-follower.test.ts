@@ -29,6 +29,8 @@ describe('a change of the configuration while the daemon runs', () => {
   let log: RecordedLog;
   let added: PciAddress[];
   let follower: ConfigFollower;
+  /** How often VFs were listed. */
+  let listings: number;
 
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'follow-'));
@@ -47,6 +49,12 @@ describe('a change of the configuration while the daemon runs', () => {
     log = new RecordedLog();
     pool = new ResourcePool(await buildCatalogue(config.value, node.bus, log), countingIds());
     added = [];
+    listings = 0;
+    const list = node.bus.virtualFunctions.bind(node.bus);
+    node.bus.virtualFunctions = (pf) => {
+      listings += 1;
+      return list(pf);
+    };
     follower = new ConfigFollower({
       file: path,
       config: config.value,
@@ -133,5 +141,16 @@ describe('a change of the configuration while the daemon runs', () => {
     await node.provisioning.createVfs(bare, 2, never);
     await follower.look(never);
     expect(pool.tokens('d/25G').length).to.equal(2);
+  });
+
+  it('is looked for in the numbers of VFs alone while those stay the same', async () => {
+    await become(file(entry(first, '10G'), entry(bare, '25G')));
+    await follower.look(never);
+    listings = 0;
+    for (let look = 0; look < 3; look += 1) await follower.look(never);
+    expect(listings).to.equal(0);
+    await node.provisioning.createVfs(bare, 2, never);
+    await follower.look(never);
+    expect(listings).to.be.greaterThan(0);
   });
 });
