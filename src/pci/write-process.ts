@@ -1,4 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import { Socket } from 'node:net';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ForwarderError } from '../ports/error.js';
@@ -84,13 +85,17 @@ function lost(cause?: unknown): ForwarderError {
 /**
  * Starts the program beside this file: `.js` when built, `.ts` under the loader that runs this file too. A debugger's
  * port is not for children. In a session of its own it does not get a terminal's Ctrl-C: the daemon still has to give
- * functions back then.
+ * functions back then. What it says is passed on here: with the daemon's own standard error in its hands, one that the
+ * kernel holds would keep whoever reads that from seeing the daemon's end.
  */
 function startHelper(): ChildProcess {
   const program = fileURLToPath(new URL(`./write-helper${extname(import.meta.url)}`, import.meta.url));
-  return fork(program, {
+  const child = fork(program, {
     detached: true,
     execArgv: process.execArgv.filter((argument) => !argument.startsWith('--inspect')),
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
+  child.stderr?.on('data', (said: Buffer) => process.stderr.write(said));
+  if (child.stderr instanceof Socket) child.stderr.unref();
+  return child;
 }

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -111,6 +111,21 @@ describe('write helpers', () => {
     await until(() => running().length === 0 && descriptors() <= before);
   });
 
+  it('have nothing of their owner in their hands: who waits for the end of its output is not kept by a held write', async () => {
+    await makeHolding('held');
+    using helpers = new WriteHelpers(new SystemClock());
+    const held = failureOf(helpers.write(order('held'), never));
+    await until(() => running().length === 1);
+    const [pid = ''] = running();
+    const openIn = (of: string, fds: readonly string[]) => fds.map((fd) => linkOf(`/proc/${of}/fd/${fd}`));
+    const theirs = openIn(pid, readdirSync(`/proc/${pid}/fd`));
+    const ours = openIn('self', ['1', '2']).filter((target) => target !== '/dev/null');
+    expect(theirs).to.include('/dev/null');
+    for (const target of ours) expect(theirs).not.to.include(target);
+    helpers[Symbol.dispose]();
+    await held;
+  });
+
   it('go when they have been idle for a while', async () => {
     await writeFile(at('file'), '');
     using helpers = new WriteHelpers(new SystemClock(), { idle: 20 });
@@ -152,6 +167,15 @@ function running(): readonly string[] {
 function read(file: string): string {
   try {
     return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+/** Where a link leads; nowhere when it has just gone. */
+function linkOf(path: string): string {
+  try {
+    return readlinkSync(path);
   } catch {
     return '';
   }
