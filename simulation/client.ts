@@ -36,7 +36,7 @@ export interface Wish {
   /** From the pod's environment. */
   readonly token?: string | undefined;
   readonly interfaceName?: string;
-  /** KERNEL unless told. */
+  /** KERNEL unless told; of a connection that is there, as it is unless told. */
   readonly type?: string;
   readonly context?: ConnectionContext;
   /** The path of a file to send in the place of the client's network namespace; false: it is named and not sent. */
@@ -166,6 +166,7 @@ export class SimulatedClient implements Disposable {
     const known = this.#connection ?? newConnection(this.id, name, networkService);
     const mechanism = known.mechanism && {
       ...known.mechanism,
+      ...(wish.type !== undefined && { type: wish.type }),
       parameters: { ...known.mechanism.parameters, ...parameters },
     };
     const context = wish.context ?? known.context ?? emptyContext;

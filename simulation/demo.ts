@@ -1,5 +1,6 @@
 import { constants } from 'node:os';
 import { toForwarderError } from '../src/ports/error.js';
+import { usableCgroups } from './cgroups/usable-cgroups.js';
 import { Report } from './demo/report.js';
 import { againInUserNamespace, rights } from './demo/rights.js';
 import { Story } from './demo/story.js';
@@ -51,8 +52,9 @@ async function play(remark: string): Promise<number> {
 
 /** The story on a node of its own; both are over when this returns. */
 async function tell(report: Report, signal: AbortSignal): Promise<void> {
-  await using node = await SimulatedNode.create({}, signal);
-  await new Story(node, report, signal).tell();
+  const usable = await usableCgroups();
+  await using node = await SimulatedNode.create('version' in usable ? { cgroups: usable.version } : {}, signal);
+  await new Story({ node, report, signal, usable }).tell();
 }
 
 process.exit(await main());

@@ -11,6 +11,7 @@ import { type LinkEvent, LinkEvents } from './network/link-events.js';
 import { deleteLink, layCable, listLinks } from './network/links.js';
 import type { SimulatedFunction, SimulatedPf } from './pci-tree/options.js';
 import { SimulatedPciTree } from './pci-tree/pci-tree.js';
+import type { VfioNodes } from './vfio-nodes.js';
 
 /** A function that a driver holds: its netdev at home, and the other end of its cable. */
 export interface Port {
@@ -20,6 +21,14 @@ export interface Port {
   readonly mac: Mac;
   /** The name of the cable's other end, in {@link SimulatedHardware.far}. */
   readonly wire: string;
+}
+
+/** What a machine's cards may differ in from the usual. */
+export interface HardwareOptions {
+  /** Where vfio-pci shows the groups that it has; nowhere unless told. */
+  readonly vfio?: VfioNodes | undefined;
+  /** As {@link PciTreeOptions.drivers}. */
+  readonly drivers?: readonly string[] | undefined;
 }
 
 /** How long between two looks whether a namespace still has users: the kernel tells nobody. */
@@ -49,10 +58,12 @@ export class SimulatedHardware implements AsyncDisposable {
   readonly #ending = new AbortController();
   readonly #clock = new SystemClock();
   readonly #events: LinkEvents;
+  readonly #vfio: VfioNodes | undefined;
   #tree: SimulatedPciTree | undefined;
   #working: Promise<void> = Promise.resolve();
 
-  private constructor() {
+  private constructor(vfio: VfioNodes | undefined) {
+    this.#vfio = vfio;
     this.kernel = this.#cleanup.use(new KernelNamespaces());
     this.home = this.#cleanup.use(freshNamespace());
     this.far = this.#cleanup.use(freshNamespace());
@@ -62,14 +73,19 @@ export class SimulatedHardware implements AsyncDisposable {
   }
 
   /** Plugs the PFs in, below a folder of its own in `parent`. */
-  static async create(physicalFunctions: readonly SimulatedPf[], parent: string): Promise<SimulatedHardware> {
-    const hardware = new SimulatedHardware();
+  static async create(
+    physicalFunctions: readonly SimulatedPf[],
+    parent: string,
+    { vfio, drivers }: HardwareOptions = {},
+  ): Promise<SimulatedHardware> {
+    const hardware = new SimulatedHardware(vfio);
     try {
       const hooks = {
         onBind: (fn: SimulatedFunction, driver: string) => hardware.#bound(fn, driver),
         onUnbind: (fn: SimulatedFunction) => hardware.#unbound(fn),
       };
-      hardware.#tree = await SimulatedPciTree.create({ physicalFunctions, hooks, parent });
+      const given = drivers === undefined ? {} : { drivers };
+      hardware.#tree = await SimulatedPciTree.create({ physicalFunctions, hooks, parent, ...given });
       return hardware;
     } catch (error) {
       await hardware[Symbol.asyncDispose]();
@@ -190,7 +206,10 @@ export class SimulatedHardware implements AsyncDisposable {
   }
 
   async #bound({ address, physicalFunction, vf }: SimulatedFunction, driver: string) {
-    if (driver.includes('vfio')) return undefined;
+    if (driver.includes('vfio')) {
+      await this.#showVfio(address);
+      return undefined;
+    }
     const bus = (physicalFunction ?? address).slice(-7, -5);
     const base = `enp${Number.parseInt(bus, 16)}s0`;
     const port: Port = {
@@ -209,6 +228,11 @@ export class SimulatedHardware implements AsyncDisposable {
     return [{ name: port.name }];
   }
 
+  async #showVfio(address: PciAddress): Promise<void> {
+    const node = await this.tree.groupNode(address);
+    if (node !== undefined) await this.#vfio?.bound(address, node);
+  }
+
   async #bringUp({ links }: NetNamespace, name: string): Promise<void> {
     const { signal } = this.#ending;
     const link = await links.find({ name }, signal);
@@ -217,6 +241,7 @@ export class SimulatedHardware implements AsyncDisposable {
 
   /** The netdev ends wherever it is: its wire goes, and takes it along. */
   async #unbound({ address }: SimulatedFunction): Promise<void> {
+    await this.#vfio?.unbound(address);
     const port = this.#ports.get(address);
     if (port === undefined) return;
     this.#ports.delete(address);

@@ -1,3 +1,4 @@
+import type { CgroupVersion } from './cgroups/mounted-hierarchy.js';
 import type { SimulatedPf } from './pci-tree/options.js';
 
 /** A PF of the node with what `pci.config` says of it. */
@@ -14,6 +15,10 @@ export interface NodeOptions {
   readonly program?: 'compiled' | 'source';
   /** The daemon's environment names another kubelet than the node's own, which nobody then waits for. */
   readonly otherKubelet?: true;
+  /** Pods' containers are cgroups of this machine, of this version, and `/dev/vfio` has device nodes: as VFIO needs it. */
+  readonly cgroups?: CgroupVersion;
+  /** Drivers without functions of their own; `vfio-pci` unless told. */
+  readonly drivers?: readonly string[];
 }
 
 /** Of the node's identities, and its VFs' service domain unless told. */

@@ -1,6 +1,9 @@
+import { join } from 'node:path';
 import type { NamespaceFile } from '../src/native/network-namespace.js';
 import type { X509Material } from '../src/ports/identity.js';
 import type { Mac } from '../src/ports/links.js';
+import { parsePodUid } from '../src/ports/pod-cgroup.js';
+import type { SimulatedContainer } from './cgroups/container.js';
 import { Cleanup } from './cleanup.js';
 import { SimulatedClient } from './client.js';
 import { DaemonProcess } from './daemon-process.js';
@@ -26,8 +29,10 @@ export class SimulatedNode implements AsyncDisposable {
   readonly #cleanup: Cleanup;
   readonly #options: NodeOptions;
   readonly #parts: Surroundings;
+  readonly #containers = new Map<string, SimulatedContainer>();
   #daemon: DaemonProcess | undefined;
   #uplinks = 0;
+  #containersStarted = 0;
 
   private constructor(cleanup: Cleanup, options: NodeOptions, parts: Surroundings) {
     this.#cleanup = cleanup;
@@ -108,11 +113,40 @@ export class SimulatedNode implements AsyncDisposable {
     return daemon;
   }
 
-  /** Admits a pod that asks for one VF of each named resource, the first one unless told; returns its tokens. */
+  /**
+   * Admits a pod that asks for one VF of each named resource, the first one unless told; returns its tokens. Its container
+   * starts where pods have cgroups.
+   */
   async admitPod(name: string, resources: readonly string[] = this.resources.slice(0, 1)): Promise<string[]> {
     const requests = Object.fromEntries(resources.map((resource) => [resource, 1]));
     const env = await this.kubelet.addPod({ namespace: 'default', name, container: 'main', requests });
+    if (this.#parts.cgroups !== undefined) await this.startContainer(name);
     return resources.map((resource) => tokenOf(env, resource));
+  }
+
+  /** The container of an admitted pod. @throws Error where pods have no cgroups */
+  container(pod: string): SimulatedContainer {
+    const container = this.#containers.get(pod);
+    if (container === undefined) throw new Error(`pod ${pod} has no container`);
+    return container;
+  }
+
+  /** Starts the container of an admitted pod, again when it had one: in another cgroup then. */
+  async startContainer(pod: string): Promise<SimulatedContainer> {
+    const { cgroups, kubelet } = this.#parts;
+    if (cgroups === undefined) throw new Error('pods of this node have no cgroups');
+    const former = this.#containers.get(pod);
+    if (former !== undefined) await cgroups.end(former);
+    this.#containersStarted += 1;
+    const uid = parsePodUid(kubelet.uidOf('default', pod));
+    const container = await cgroups.start(uid, `main-${this.#containersStarted}`);
+    this.#containers.set(pod, container);
+    return container;
+  }
+
+  /** The node's `/dev/vfio`. */
+  get vfioFolder(): string {
+    return join(this.folder, 'vfio');
   }
 
   /** A client with a namespace of its own, and with an identity of its own unless it shares one. */

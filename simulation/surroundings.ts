@@ -1,10 +1,11 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { SystemClock } from '../src/clock/system-clock.js';
 import type { Log } from '../src/ports/log.js';
 import { Es256TokenIssuer } from '../src/transport/es256-token-issuer.js';
 import { CertificateAuthority } from './certificate-authority.js';
+import { NodeCgroups } from './cgroups/node-cgroups.js';
 import type { Cleanup } from './cleanup.js';
 import { SimulatedEndpoint } from './endpoint.js';
 import { SimulatedHardware } from './hardware.js';
@@ -14,6 +15,7 @@ import { endpointOf } from './messages.js';
 import { type NodeOptions, pciConfig, physicalFunctions, trustDomain } from './node-options.js';
 import { SimulatedRegistry } from './registry.js';
 import { mark } from './traces.js';
+import { VfioNodes } from './vfio-nodes.js';
 import { WorkloadApi } from './workload-api.js';
 
 /** What surrounds the daemon on a node. */
@@ -22,6 +24,8 @@ export interface Surroundings {
   readonly folder: string;
   readonly authority: CertificateAuthority;
   readonly hardware: SimulatedHardware;
+  /** Of the node's pods; undefined when they have none. */
+  readonly cgroups: NodeCgroups | undefined;
   readonly kubelet: SimulatedKubelet;
   readonly workloadApi: WorkloadApi;
   readonly registry: SimulatedRegistry;
@@ -45,7 +49,10 @@ export async function surround(cleanup: Cleanup, options: NodeOptions, signal: A
   cleanup.add(() => rm(folder, { recursive: true }));
   await mkdir(join(folder, 'tmp'));
   await writeFile(join(folder, 'pci.config'), pciConfig(physicalFunctions(options)));
-  const hardware = cleanup.use(await SimulatedHardware.create(physicalFunctions(options), folder));
+  const { cgroups, drivers } = options;
+  const vfio = cgroups === undefined ? undefined : await VfioNodes.create(join(folder, 'vfio'));
+  const pods = cgroups === undefined ? undefined : cleanup.use(new NodeCgroups(cgroups, basename(folder)));
+  const hardware = cleanup.use(await SimulatedHardware.create(physicalFunctions(options), folder, { vfio, drivers }));
   signal.throwIfAborted();
   const kubelet = cleanup.use(
     new SimulatedKubelet({
@@ -77,7 +84,7 @@ export async function surround(cleanup: Cleanup, options: NodeOptions, signal: A
   registry.services.set(networkService, { name: networkService, payload: 'ETHERNET', matches: [], pathIds: [] });
   registry.add(endpointOf(endpoint.name, networkService, endpoint.url));
   signal.throwIfAborted();
-  return { folder, authority, hardware, kubelet, workloadApi, registry, endpoint };
+  return { folder, authority, hardware, cgroups: pods, kubelet, workloadApi, registry, endpoint };
 }
 
 /** What a component of the mesh has: an identity, tokens in its name, a log that nobody reads. */
@@ -89,7 +96,7 @@ async function member(authority: CertificateAuthority, path: string) {
 
 /** The daemon's ordinary environment, with everything of the node in the place of the machine's. */
 export function daemonEnvironment(
-  { folder, hardware }: Pick<Surroundings, 'folder' | 'hardware'>,
+  { folder, hardware, cgroups }: Pick<Surroundings, 'folder' | 'hardware'> & Partial<Pick<Surroundings, 'cgroups'>>,
   name: string,
 ): Record<string, string> {
   return {
@@ -102,7 +109,7 @@ export function daemonEnvironment(
     NSM_SRIOV_CONFIG_FILE: join(folder, 'pci.config'),
     NSM_PCI_DEVICES_PATH: hardware.tree.roots.devices,
     NSM_PCI_DRIVERS_PATH: hardware.tree.roots.drivers,
-    NSM_CGROUP_PATH: join(folder, 'cgroup'),
+    NSM_CGROUP_PATH: cgroups?.root ?? join(folder, 'cgroup'),
     NSM_VFIO_PATH: join(folder, 'vfio'),
     NSM_STATE_DIR: join(folder, 'state'),
     SPIFFE_ENDPOINT_SOCKET: `unix://${join(folder, 'agent.sock')}`,

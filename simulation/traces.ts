@@ -1,6 +1,7 @@
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { openOwnNetworkNamespace } from '../src/native/network-namespace.js';
+import { mountedHierarchy } from './cgroups/mounted-hierarchy.js';
 import { listLinks } from './network/links.js';
 
 /**
@@ -14,7 +15,7 @@ export async function findTraces(): Promise<readonly string[]> {
     ...(await namespaces()),
     ...(await marked('socket', '/proc/net/unix')),
     ...(await marked('mount', '/proc/self/mounts')),
-    ...(await named('cgroup', '/sys/fs/cgroup')),
+    ...(await cgroups()),
     ...(await named('folder', tmpdir())),
   ].sort();
 }
@@ -48,6 +49,12 @@ async function namespaces(): Promise<string[]> {
 async function marked(what: string, table: string): Promise<string[]> {
   const lines = (await readFile(table, 'utf8').catch(() => '')).split('\n');
   return lines.filter((line) => line.includes(mark)).map((line) => `${what} ${line.trim()}`);
+}
+
+async function cgroups(): Promise<string[]> {
+  const versions = [1, 2] as const;
+  const roots = versions.map(mountedHierarchy).filter((root) => root !== undefined);
+  return (await Promise.all(roots.map((root) => named('cgroup', root)))).flat();
 }
 
 async function named(what: string, folder: string): Promise<string[]> {

@@ -2,25 +2,38 @@ import assert from 'node:assert/strict';
 import type { Connection } from '../../apis/generated/connection.js';
 import { ForwarderError } from '../../src/ports/error.js';
 import type { Link } from '../../src/ports/links.js';
+import type { Usable } from '../cgroups/usable-cgroups.js';
 import type { SimulatedClient } from '../client.js';
 import { emptyContext } from '../messages.js';
 import type { SeenLink } from '../network/look.js';
 import type { SimulatedNode } from '../node.js';
 import { isInstalled, ping } from '../ping.js';
+import { DeviceStory } from './device-story.js';
 import { type Report, Skipped } from './report.js';
 
 const mtu = 1400;
 
-/** One client's connection from its Request to its Close, told step by step. */
+/** Who tells the story, and of what. */
+export interface Telling {
+  readonly node: SimulatedNode;
+  readonly report: Report;
+  readonly signal: AbortSignal;
+  /** Whether the node can serve VFIO. */
+  readonly usable: Usable;
+}
+
+/** One client's connection from its Request to its Close, told step by step, and then another one's. */
 export class Story {
   readonly #node: SimulatedNode;
   readonly #report: Report;
   readonly #signal: AbortSignal;
+  readonly #usable: Usable;
 
-  constructor(node: SimulatedNode, report: Report, signal: AbortSignal) {
+  constructor({ node, report, signal, usable }: Telling) {
     this.#node = node;
     this.#report = report;
     this.#signal = signal;
+    this.#usable = usable;
   }
 
   async tell(): Promise<void> {
@@ -36,7 +49,13 @@ export class Story {
     await this.#refresh(client);
     await this.#refusal();
     await this.#close(client, vf);
+    await this.#tellOfVfio();
     await this.#daemonEnds();
+  }
+
+  async #tellOfVfio(): Promise<void> {
+    const step: Report['step'] = (title, work) => this.#step(title, work);
+    await new DeviceStory({ node: this.#node, step, signal: this.#signal, usable: this.#usable }).tell();
   }
 
   async #step(title: string, work: Parameters<Report['step']>[1]): Promise<void> {

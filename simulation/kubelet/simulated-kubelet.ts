@@ -98,6 +98,13 @@ export class SimulatedKubelet implements AsyncDisposable {
     return environmentOf(pod);
   }
 
+  /** What Kubernetes calls an admitted pod by. @throws Error when it was not admitted */
+  uidOf(namespace: string, name: string): string {
+    const pod = this.#checkpoint.find(namespace, name);
+    if (pod === undefined) throw new Error(`there is no pod ${name} in namespace ${namespace}`);
+    return pod.uid;
+  }
+
   /** The pod is gone at once, and no plugin hears of it. */
   removePod(namespace: string, name: string): void {
     this.#checkpoint.remove(namespace, name);

@@ -10,6 +10,8 @@ interface Device {
   readonly fn: SimulatedFunction;
   /** The driver whose ids it has. */
   readonly home: string;
+  /** VFIO takes it without an IOMMU too. */
+  readonly madeUpGroup: boolean;
   driver: string | undefined;
   /** The device's lock: what is under way with it. */
   busy: Promise<unknown>;
@@ -156,7 +158,8 @@ export class EmulatedKernel {
     const resets = resetMethods === undefined ? {} : { reset: '', reset_method: resetMethods };
     await this.#parts.folders.addFunction({ ...fn, iommuGroup, numaNode, attributes: { ...attributes, ...resets } });
     const home = fn.vf === undefined ? driver : vfDriver;
-    const device: Device = { fn, home, driver: undefined, busy: Promise.resolve() };
+    const madeUpGroup = groups === 'made-up';
+    const device: Device = { fn, home, madeUpGroup, driver: undefined, busy: Promise.resolve() };
     this.#devices.set(fn.address, device);
     return device;
   }
@@ -185,6 +188,7 @@ export class EmulatedKernel {
     const { address } = device.fn;
     await faults.meet('bind', address);
     const vfio = driver.includes('vfio');
+    if (vfio && device.madeUpGroup) await folders.makeUpGroup(address, this.#groups.makeUp());
     if (vfio && !(await folders.has(address, 'iommu_group'))) throw new KernelRefusal('EINVAL', 'there is no IOMMU');
     const netdevs = hooks.onBind === undefined ? (vfio ? undefined : []) : await hooks.onBind(device.fn, driver);
     await folders.showNetdevs(address, netdevs);
@@ -203,6 +207,7 @@ export class EmulatedKernel {
     }
     await hooks.onUnbind?.(device.fn, driver);
     await folders.showNetdevs(address, undefined);
+    if (device.madeUpGroup) await folders.leaveGroup(address);
     device.driver = undefined;
     await folders.unlinkDriver(address, driver);
   }

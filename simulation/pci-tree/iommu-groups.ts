@@ -9,10 +9,16 @@ export class IommuGroups {
   /** The new function's group; undefined without an IOMMU. */
   assign({ address, physicalFunction, vf }: SimulatedFunction, grouping: Grouping): number | undefined {
     if (typeof grouping === 'function') return grouping(vf);
-    if (grouping === 'none') return undefined;
+    if (grouping === 'none' || grouping === 'made-up') return undefined;
     if (grouping === 'shared' && physicalFunction !== undefined) return this.#ofPf.get(physicalFunction);
+    const group = this.makeUp();
+    if (physicalFunction === undefined) this.#ofPf.set(address, group);
+    return group;
+  }
+
+  /** A group for a function that a driver wants in one although no IOMMU stands behind it. */
+  makeUp(): number {
     this.#last += 1;
-    if (physicalFunction === undefined) this.#ofPf.set(address, this.#last);
     return this.#last;
   }
 }

@@ -3,9 +3,10 @@ import type { FunctionNetdev } from '../../src/ports/pci-bus.js';
 
 /**
  * Which functions share an IOMMU group: none (each alone, as behind a port with ACS), a PF and all its VFs, or there is
- * no IOMMU. A function decides for itself: of the VF's number, or undefined for the PF.
+ * no IOMMU, or none and yet VFIO serves without (`made-up`: a function is in a group of its own while vfio-pci has it).
+ * A function decides for itself: of the VF's number, or undefined for the PF.
  */
-export type Grouping = 'separate' | 'shared' | 'none' | ((vf: number | undefined) => number | undefined);
+export type Grouping = 'separate' | 'shared' | 'none' | 'made-up' | ((vf: number | undefined) => number | undefined);
 
 /** A PF to simulate. */
 export interface SimulatedPf {

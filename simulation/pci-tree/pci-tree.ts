@@ -67,9 +67,19 @@ export class SimulatedPciTree implements AsyncDisposable {
     if (await this.#folders.has(address, 'driver')) await this.#folders.showNetdevs(address, netdevs);
   }
 
+  /** The driver that a function is bound to. */
+  driver(address: PciAddress): Promise<string | undefined> {
+    return this.#folders.driver(address);
+  }
+
   /** The driver that a function is reserved for by `driver_override`. */
   driverOverride(address: PciAddress): Promise<string | undefined> {
     return this.#folders.override(address);
+  }
+
+  /** The name that the node of the function's IOMMU group has below `/dev/vfio`; undefined while it is in none. */
+  groupNode(address: PciAddress): Promise<string | undefined> {
+    return this.#folders.groupNode(address);
   }
 
   /** True when somebody wrote `1` to the function's `reset` through the file system. */

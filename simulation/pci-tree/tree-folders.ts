@@ -1,5 +1,5 @@
-import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import type { PciAddress } from '../../src/ports/pci-address.js';
 import type { FunctionNetdev } from '../../src/ports/pci-bus.js';
 import type { SimulatedFunction } from './options.js';
@@ -38,7 +38,7 @@ export class TreeFolders {
     const ids = { vendor: '0x8086', device: fn.vf === undefined ? '0x10c9' : '0x10ca', class: '0x020000' };
     const attributes = { ...ids, ...fn.attributes, numa_node: `${fn.numaNode}`, driver_override: '(null)' };
     for (const [name, text] of Object.entries(attributes)) await writeFile(this.of(fn.address, name), `${text}\n`);
-    if (fn.iommuGroup !== undefined) await this.#joinGroup(fn.address, fn.iommuGroup);
+    if (fn.iommuGroup !== undefined) await this.joinGroup(fn.address, fn.iommuGroup);
     if (fn.physicalFunction !== undefined) await symlink(`../${fn.physicalFunction}`, this.of(fn.address, 'physfn'));
     await symlink(`../../../devices/pci/${fn.address}`, join(this.devices, fn.address));
   }
@@ -51,13 +51,49 @@ export class TreeFolders {
   async removeFunction({ address, physicalFunction, vf }: SimulatedFunction): Promise<void> {
     if (physicalFunction !== undefined) await rm(this.of(physicalFunction, `virtfn${vf}`));
     await rm(join(this.devices, address));
-    for (const group of await readdir(join(this.root, 'kernel/iommu_groups'))) {
-      await rm(this.#groupFolder(group, 'devices', address), { force: true });
-      if ((await readdir(this.#groupFolder(group, 'devices'))).length === 0) {
-        await rm(this.#groupFolder(group), { recursive: true });
-      }
-    }
+    await this.leaveGroup(address);
     await rm(this.of(address), { recursive: true });
+  }
+
+  /** The driver that a function is bound to. */
+  async driver(address: PciAddress): Promise<string | undefined> {
+    return (await this.has(address, 'driver')) ? basename(await readlink(this.of(address, 'driver'))) : undefined;
+  }
+
+  /** The function's IOMMU group; undefined while it has none. */
+  async iommuGroup(address: PciAddress): Promise<number | undefined> {
+    if (!(await this.has(address, 'iommu_group'))) return undefined;
+    return Number(basename(await readlink(this.of(address, 'iommu_group'))));
+  }
+
+  /** The name of the group's node below `/dev/vfio`, which is there while VFIO has one of its functions. */
+  async groupNode(address: PciAddress): Promise<string | undefined> {
+    const group = await this.iommuGroup(address);
+    if (group === undefined) return undefined;
+    const madeUp = (await readdir(this.#groupFolder(`${group}`))).includes('name');
+    return madeUp ? `noiommu-${group}` : `${group}`;
+  }
+
+  /** A group that VFIO makes up for a function has a name. */
+  async makeUpGroup(address: PciAddress, group: number): Promise<void> {
+    await this.joinGroup(address, group);
+    await writeFile(this.#groupFolder(`${group}`, 'name'), 'vfio-noiommu\n');
+  }
+
+  async joinGroup(address: PciAddress, group: number): Promise<void> {
+    await mkdir(this.#groupFolder(`${group}`, 'devices'), { recursive: true });
+    await symlink(`../../../../devices/pci/${address}`, this.#groupFolder(`${group}`, 'devices', address));
+    await symlink(`../../../kernel/iommu_groups/${group}`, this.of(address, 'iommu_group'));
+  }
+
+  /** A group ends with its last function. */
+  async leaveGroup(address: PciAddress): Promise<void> {
+    const group = await this.iommuGroup(address);
+    if (group === undefined) return;
+    await rm(this.of(address, 'iommu_group'));
+    await rm(this.#groupFolder(`${group}`, 'devices', address));
+    if ((await readdir(this.#groupFolder(`${group}`, 'devices'))).length > 0) return;
+    await rm(this.#groupFolder(`${group}`), { recursive: true });
   }
 
   async linkDriver(address: PciAddress, driver: string): Promise<void> {
@@ -100,12 +136,6 @@ export class TreeFolders {
   /** What the last write put there: a write does not cut off what a longer one left behind it. */
   async firstLine(address: PciAddress, attribute: string): Promise<string> {
     return (await readFile(this.of(address, attribute), 'utf8')).split('\n')[0] ?? '';
-  }
-
-  async #joinGroup(address: PciAddress, group: number): Promise<void> {
-    await mkdir(this.#groupFolder(`${group}`, 'devices'), { recursive: true });
-    await symlink(`../../../../devices/pci/${address}`, this.#groupFolder(`${group}`, 'devices', address));
-    await symlink(`../../../kernel/iommu_groups/${group}`, this.of(address, 'iommu_group'));
   }
 
   #groupFolder(group: string, ...parts: string[]): string {

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { mountedHierarchy, whyNoCgroups } from '../../simulation/cgroups/mounted-hierarchy.js';
 import { CgroupV1DeviceAccess } from '../../src/cgroup/cgroup-v1.js';
 import type { Cgroup, DeviceNumber } from '../../src/ports/device-access.js';
 import { parsePodUid } from '../../src/ports/pod-cgroup.js';
@@ -8,7 +9,6 @@ import { describeDeviceAccessContract } from '../contract/device-access.contract
 import { inTime } from '../contract/network-harness.js';
 import { skipBecause } from '../skip-because.js';
 import { CgroupHarness, listedRules } from './cgroup-harness.js';
-import { mountedHierarchy, whyNoCgroups } from './mounted-hierarchies.js';
 
 async function create(): Promise<CgroupHarness> {
   const root = mountedHierarchy(1) ?? '';

@@ -1,5 +1,8 @@
 import { readdirSync } from 'node:fs';
 import { expect } from 'chai';
+import { attachedCode, attachedIds, attachProgram, replaceProgram } from '../../simulation/cgroups/device-programs.js';
+import { mountedHierarchy, whyNoCgroups } from '../../simulation/cgroups/mounted-hierarchy.js';
+import { rulesFor, runtimeFilter, usualRules } from '../../simulation/cgroups/runtime-filter.js';
 import { CgroupV2DeviceAccess } from '../../src/cgroup/cgroup-v2.js';
 import { encode, exit, type Instruction, set } from '../../src/cgroup/instructions.js';
 import type { Access, Cgroup, DeviceNumber } from '../../src/ports/device-access.js';
@@ -9,9 +12,7 @@ import { failure, inTime } from '../contract/network-harness.js';
 import { skipBecause } from '../skip-because.js';
 import { attachByLink } from './bpf-link.js';
 import { CgroupHarness } from './cgroup-harness.js';
-import { mountedHierarchy, whyNoCgroups } from './mounted-hierarchies.js';
-import { attachedCode, attachedIds, attachProgram, programRules, replaceProgram } from './program-rules.js';
-import { rulesFor, runtimeFilter, usualRules } from './runtime-filter.js';
+import { programRules } from './program-rules.js';
 
 async function create(): Promise<CgroupHarness> {
   const root = mountedHierarchy(2) ?? '';

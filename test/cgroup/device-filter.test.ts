@@ -1,11 +1,11 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { allButOne, type RuntimeRule, runtimeFilter, usualRules } from '../../simulation/cgroups/runtime-filter.js';
 import { permits, requirePlainProgram } from '../../src/cgroup/device-filter.js';
 import { assemble, disassemble } from '../../src/cgroup/grant-block.js';
 import { decode, encode, exit, type Instruction, load, set } from '../../src/cgroup/instructions.js';
 import type { DeviceNumber } from '../../src/ports/device-access.js';
 import { ForwarderError } from '../../src/ports/error.js';
-import { allButOne, type RuntimeRule, runtimeFilter, usualRules } from './runtime-filter.js';
 
 const numbers = fc.oneof(fc.nat(3), fc.constantFrom(511, 4095));
 const devices = fc.record({ major: numbers, minor: fc.oneof(fc.nat(3), fc.constant(0xfffff)) });

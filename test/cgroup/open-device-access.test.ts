@@ -2,12 +2,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { mountedHierarchy } from '../../simulation/cgroups/mounted-hierarchy.js';
 import { CgroupV1DeviceAccess } from '../../src/cgroup/cgroup-v1.js';
 import { CgroupV2DeviceAccess } from '../../src/cgroup/cgroup-v2.js';
 import { openDeviceAccess } from '../../src/cgroup/open-device-access.js';
 import { failureOf } from '../pci/failure.js';
 import { skipBecause } from '../skip-because.js';
-import { mountedHierarchy } from './mounted-hierarchies.js';
 
 /** Where the version is mounted; without it the test is skipped. */
 function mounted(context: Mocha.Context, version: 1 | 2): string {

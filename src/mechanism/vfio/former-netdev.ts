@@ -1,3 +1,4 @@
+import { ForwarderError } from '../../ports/error.js';
 import type { LinkChange } from '../../ports/links.js';
 import type { PciAddress } from '../../ports/pci-address.js';
 import type { FunctionFacts } from '../../ports/pci-bus.js';
@@ -6,15 +7,27 @@ import { awaitAtHome, findAtHome } from '../kernel/find-at-home.js';
 import { giveHomeName } from '../kernel/home-name.js';
 import type { FormerNetdev, VfioWorld } from './vfio-world.js';
 
+/** A netdev that has just come home may be renamed at that very moment, by us or by udev. */
+const mostLooks = 10;
+const pauseMs = 20;
+
 /** The netdev that a function is about to lose with its driver; undefined when it has none. */
 export async function readFormerNetdev(
   world: VfioWorld,
   facts: FunctionFacts,
   signal: AbortSignal,
 ): Promise<FormerNetdev | undefined> {
-  if (facts.netdevs.length === 0) return undefined;
-  const { name, altNames, mac, mtu, ownMac } = await findAtHome(world, facts, signal);
-  return { name, altNames, mac, mtu, ownMac };
+  for (let look = 1, seen = facts; seen.netdevs.length > 0; look += 1) {
+    try {
+      const { name, altNames, mac, mtu, ownMac } = await findAtHome(world, seen, signal);
+      return { name, altNames, mac, mtu, ownMac };
+    } catch (thrown) {
+      if (!(thrown instanceof ForwarderError) || thrown.kind !== 'not-found' || look === mostLooks) throw thrown;
+    }
+    await world.clock.sleep(pauseMs, signal);
+    seen = await world.pci.facts(facts.address);
+  }
+  return undefined;
 }
 
 /** Makes the new netdev of a driver that was bound anew what the former one was. */

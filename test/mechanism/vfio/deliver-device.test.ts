@@ -49,6 +49,14 @@ describe('delivering a device', () => {
     ]);
   });
 
+  it('gives a netdev its name back that was being renamed when it was looked at', async () => {
+    const bench = new DeviceBench();
+    for (let look = 0; look < 2; look += 1) bench.node.faults.failNext('links.find', 'before', 'not-found');
+    await bench.deliver();
+    await bench.close();
+    expect(bench.node.snapshot()).to.equal(bench.untouched);
+  });
+
   it('leaves a VF that has served on vfio-pci where that is wished, and gives it on without binding', async () => {
     const bench = new DeviceBench({ settings: { afterUse: 'keep' } });
     await bench.deliver();

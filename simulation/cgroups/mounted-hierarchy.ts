@@ -1,7 +1,10 @@
 import { readFileSync } from 'node:fs';
 
+/** A version of cgroups. */
+export type CgroupVersion = 1 | 2;
+
 /** Where a hierarchy of this machine is mounted that decides about devices; undefined when it has none. */
-export function mountedHierarchy(version: 1 | 2): string | undefined {
+export function mountedHierarchy(version: CgroupVersion): string | undefined {
   const mounts = readFileSync('/proc/self/mounts', 'utf8')
     .split('\n')
     .map((line) => line.split(' '));
@@ -12,8 +15,8 @@ export function mountedHierarchy(version: 1 | 2): string | undefined {
   return found?.[1];
 }
 
-/** Why there can be no tests on cgroups of this version here; undefined when there can. */
-export function whyNoCgroups(version: 1 | 2): string | undefined {
+/** Why no cgroups of this version can be made here; undefined when they can. */
+export function whyNoCgroups(version: CgroupVersion): string | undefined {
   if (process.getuid?.() !== 0) return 'needs root: cgroups are made and device nodes too';
   const what = version === 1 ? 'the devices hierarchy of cgroup v1' : 'cgroup v2';
   return mountedHierarchy(version) === undefined ? `${what} is not mounted here` : undefined;
