@@ -1,10 +1,7 @@
-import { readlink } from 'node:fs/promises';
-import { basename } from 'node:path';
 import { ForwarderError } from '../ports/error.js';
 import { type PciAddress, parsePciAddress } from '../ports/pci-address.js';
-import { errnoOf } from './errno.js';
 import { requireFunction } from './function-facts.js';
-import { listNames } from './read-attribute.js';
+import { listNames, readLinkName } from './read-attribute.js';
 import { functionAttribute, functionFolder, type SysfsRoots } from './sysfs-tree.js';
 
 /**
@@ -30,12 +27,9 @@ function vfNumbers(names: readonly string[]): readonly number[] {
 }
 
 async function readVirtualFunction(roots: SysfsRoots, pf: PciAddress, number: number): Promise<PciAddress> {
-  try {
-    return parsePciAddress(basename(await readlink(functionAttribute(roots, pf, `virtfn${number}`))));
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') throw changing(pf, `virtfn${number} has just gone`);
-    throw error;
-  }
+  const name = await readLinkName(functionAttribute(roots, pf, `virtfn${number}`));
+  if (name === undefined) throw changing(pf, `virtfn${number} has just gone`);
+  return parsePciAddress(name);
 }
 
 function changing(pf: PciAddress, what: string): ForwarderError {
