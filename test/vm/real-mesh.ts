@@ -91,7 +91,7 @@ export class RealMesh implements AsyncDisposable {
   async restartDaemon(signal: AbortSignal): Promise<DaemonProcess> {
     const daemon = this.launchDaemon();
     await daemon.logged('phase: registered', signal);
-    await this.kubelet.until(() => (this.kubelet.resource(resource)?.capacity ?? 0) > 0, signal);
+    await this.kubelet.until(() => (this.kubelet.resource(resource)?.allocatable ?? 0) > 0, signal);
     return daemon;
   }
 

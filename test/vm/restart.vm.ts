@@ -76,6 +76,9 @@ describe('daemons that are killed on a real card', function () {
     return (await output('ip', '-d', 'link', 'show', 'dev', name)).replaceAll(/(qlen|allmulti|promiscuity) \d+/g, '');
   };
 
+  /** Without the MACs of VFs: igbvf makes up another one whenever it is bound to a VF that was given none. */
+  const macless = (words: string) => words.replaceAll(/(vf \d+ +link\/ether) \S+/g, '$1');
+
   const allHome = () => until(async () => JSON.stringify(await states()) === JSON.stringify(initial));
 
   async function connected(
@@ -154,7 +157,8 @@ describe('daemons that are killed on a real card', function () {
     await mesh.daemon.stop('SIGKILL');
     await asked;
     const [stuck = 0] = writeHelpers(mesh.folder);
-    expect(readFileSync(`/proc/${stuck}/status`, 'utf8')).to.match(/^State:\tD/m);
+    // Within write(2): the kernel waits for whoever has the group open.
+    expect(readFileSync(`/proc/${stuck}/syscall`, 'utf8')).to.match(/^1 /);
     expect(descriptorsOf(stuck)).not.to.include(mesh.stateFolder);
     await mesh.restartDaemon(patient());
     expect(await lastStartText(mesh.stateFolder)).to.include(`VF ${vf}: in quarantine`);
@@ -167,7 +171,7 @@ describe('daemons that are killed on a real card', function () {
     await mesh.daemon.until((lines) => lines.some((line) => line.includes('VF left quarantine')), patient());
     expect(writeHelpers(mesh.folder)).not.to.include(stuck);
     await node.renew(vf);
-    expect(await cardInWords()).to.equal(card);
+    expect(macless(await cardInWords())).to.equal(macless(card));
   });
 
   it('have lost their journal: who names a VF and shows the namespace that has it keeps it, nobody else gets it', async () => {
@@ -191,7 +195,7 @@ describe('daemons that are killed on a real card', function () {
     expect(await indexAt(one.client, one.vf)).to.equal(index);
     await one.client.close({ timeoutMs });
     expect(await node.stateOf(one.vf)).to.have.nested.include({ driver: 'igbvf', 'netdev.up': false });
-    expect(await cardInWords()).to.equal(card);
+    expect(macless(await cardInWords())).to.equal(macless(card));
   });
 });
 
