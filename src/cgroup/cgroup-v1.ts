@@ -1,11 +1,10 @@
-import { constants } from 'node:fs';
-import { type FileHandle, open, readFile } from 'node:fs/promises';
+import { closeSync, constants, openSync, readFileSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Access, Cgroup, DeviceAccess, DeviceNumber, KeptDevice, ShownGrant } from '../ports/device-access.js';
 import { ForwarderError } from '../ports/error.js';
 import type { PodUid } from '../ports/pod-cgroup.js';
 import { cgroupFailure, errnoOf } from './cgroup-failure.js';
-import { fileIn, insideCgroup } from './cgroup-folder.js';
+import { type CgroupFolder, fileIn, insideCgroup } from './cgroup-folder.js';
 import { allowsDevice, type DeviceList, exactModes, parseDeviceList, without } from './device-list.js';
 import { PodCgroups } from './pod-cgroups.js';
 import { Turns } from './turns.js';
@@ -37,7 +36,7 @@ export class CgroupV1DeviceAccess implements DeviceAccess {
 
   async read(cgroup: Cgroup, devices: readonly DeviceNumber[], signal: AbortSignal): Promise<readonly Access[]> {
     signal.throwIfAborted();
-    const list = await this.#inside(cgroup, (folder) => readList(folder, cgroup));
+    const list = await this.#inside(cgroup, async (folder) => readList(folder, cgroup));
     return devices.map((device) => ({
       allowedBy: allowsDevice(list, device) ? 'others' : 'nobody',
       keep: exactModes(list, device),
@@ -47,20 +46,20 @@ export class CgroupV1DeviceAccess implements DeviceAccess {
   async grant(cgroup: Cgroup, devices: readonly DeviceNumber[], signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     await this.#inside(cgroup, async (folder) => {
-      const list = await readList(folder, cgroup);
+      const list = readList(folder, cgroup);
       const missing = devices.filter((device) => !allowsDevice(list, device));
       for (const device of missing) {
         const modes = without('rwm', exactModes(list, device));
-        await this.#write(folder, cgroup, { file: 'devices.allow', device, modes });
+        this.#write(folder, cgroup, { file: 'devices.allow', device, modes });
       }
-      if (missing.length > 0) await requireAllowed(folder, cgroup, missing);
+      if (missing.length > 0) requireAllowed(folder, cgroup, missing);
     });
   }
 
   async revoke(cgroup: Cgroup, devices: readonly KeptDevice[], signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     try {
-      await this.#inside(cgroup, (folder) => this.#takeBack(folder, cgroup, devices));
+      await this.#inside(cgroup, async (folder) => this.#takeBack(folder, cgroup, devices));
     } catch (error) {
       if (!(error instanceof ForwarderError) || error.kind !== 'not-found') throw error;
     }
@@ -70,40 +69,39 @@ export class CgroupV1DeviceAccess implements DeviceAccess {
     return [];
   }
 
-  async #takeBack(folder: FileHandle, cgroup: Cgroup, devices: readonly KeptDevice[]): Promise<void> {
-    const list = await readList(folder, cgroup);
+  #takeBack(folder: CgroupFolder, cgroup: Cgroup, devices: readonly KeptDevice[]): void {
+    const list = readList(folder, cgroup);
     // Somebody has let the cgroup use everything; to deny one device now would be a rule of ours.
     if (list.everything) return;
     for (const device of devices) {
       const modes = without(exactModes(list, device), device.keep);
-      if (modes !== '') await this.#write(folder, cgroup, { file: 'devices.deny', device, modes });
+      if (modes !== '') this.#write(folder, cgroup, { file: 'devices.deny', device, modes });
     }
-    const after = await readList(folder, cgroup);
+    const after = readList(folder, cgroup);
     const left = devices.find((device) => without(exactModes(after, device), device.keep) !== '');
     if (left !== undefined) {
       throw new ForwarderError('busy', `cgroup ${cgroup.path} still allows ${text(left)}: others allow it again`);
     }
   }
 
-  #inside<T>(cgroup: Cgroup, work: (folder: FileHandle) => Promise<T>): Promise<T> {
+  #inside<T>(cgroup: Cgroup, work: (folder: CgroupFolder) => Promise<T>): Promise<T> {
     return this.#turns.run(cgroup.inode, () => insideCgroup(this.#root, cgroup, work));
   }
 
-  async #write(folder: FileHandle, cgroup: Cgroup, { file, device, modes }: Change): Promise<void> {
+  #write(folder: CgroupFolder, cgroup: Cgroup, { file, device, modes }: Change): void {
     try {
-      await writeOnce(fileIn(folder, file), `c ${text(device)} ${modes}\n`);
+      writeOnce(fileIn(folder, file), `c ${text(device)} ${modes}\n`);
     } catch (error) {
-      if (errnoOf(error) === 'EPERM') throw await this.#forbiddenAbove(cgroup, device, error);
+      if (errnoOf(error) === 'EPERM') throw this.#forbiddenAbove(cgroup, device, error);
       throw cgroupFailure(`writing ${file}`, cgroup, error);
     }
   }
 
   /** A cgroup cannot allow what the one above it does not: finds the highest one that forbids the device. */
-  async #forbiddenAbove({ path }: Cgroup, device: DeviceNumber, cause: unknown): Promise<ForwarderError> {
+  #forbiddenAbove({ path }: Cgroup, device: DeviceNumber, cause: unknown): ForwarderError {
     let forbidding = dirname(path);
     for (let above = forbidding; ; above = dirname(above)) {
-      const list = await readFile(join(this.#root, above, 'devices.list'), 'utf8').catch(() => '');
-      if (allowsDevice(parseDeviceList(list), device)) break;
+      if (allowsDevice(listOf(join(this.#root, above)), device)) break;
       forbidding = above;
       if (above === '/') break;
     }
@@ -115,27 +113,36 @@ export class CgroupV1DeviceAccess implements DeviceAccess {
   }
 }
 
-async function readList(folder: FileHandle, cgroup: Cgroup): Promise<DeviceList> {
+function readList(folder: CgroupFolder, cgroup: Cgroup): DeviceList {
   try {
-    return parseDeviceList(await readFile(fileIn(folder, 'devices.list'), 'utf8'));
+    return parseDeviceList(readFileSync(fileIn(folder, 'devices.list'), 'utf8'));
   } catch (error) {
     throw cgroupFailure('reading devices.list', cgroup, error);
   }
 }
 
-async function requireAllowed(folder: FileHandle, cgroup: Cgroup, devices: readonly DeviceNumber[]): Promise<void> {
-  const list = await readList(folder, cgroup);
+/** Empty for one that is gone. */
+function listOf(folder: string): DeviceList {
+  try {
+    return parseDeviceList(readFileSync(join(folder, 'devices.list'), 'utf8'));
+  } catch {
+    return parseDeviceList('');
+  }
+}
+
+function requireAllowed(folder: CgroupFolder, cgroup: Cgroup, devices: readonly DeviceNumber[]): void {
+  const list = readList(folder, cgroup);
   const missing = devices.find((device) => !allowsDevice(list, device));
   if (missing === undefined) return;
   throw new ForwarderError('busy', `cgroup ${cgroup.path} does not allow ${text(missing)}: others forbid it again`);
 }
 
-async function writeOnce(path: string, line: string): Promise<void> {
-  const file = await open(path, constants.O_WRONLY);
+function writeOnce(path: string, line: string): void {
+  const fd = openSync(path, constants.O_WRONLY);
   try {
-    await file.write(line);
+    writeSync(fd, line);
   } finally {
-    await file.close();
+    closeSync(fd);
   }
 }
 

@@ -1,11 +1,11 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import { closeSync, openSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { queryDevicePrograms } from '../native/device-programs.js';
 import type { Access, Cgroup, DeviceAccess, DeviceNumber, KeptDevice, ShownGrant } from '../ports/device-access.js';
 import { ForwarderError, toForwarderError } from '../ports/error.js';
 import type { PodUid } from '../ports/pod-cgroup.js';
 import { cgroupFailure, errnoOf } from './cgroup-failure.js';
-import { insideCgroup } from './cgroup-folder.js';
+import { type CgroupFolder, insideCgroup } from './cgroup-folder.js';
 import { loadWith, openProgram, permitsDevice } from './device-programs-of.js';
 import { assemble, includesDevice, type Program } from './grant-block.js';
 import { PodCgroups } from './pod-cgroups.js';
@@ -15,7 +15,7 @@ import { Turns } from './turns.js';
 type Wish = (program: Program) => readonly DeviceNumber[];
 
 interface OpenCgroup {
-  readonly folder: FileHandle;
+  readonly folder: CgroupFolder;
   readonly cgroup: Cgroup;
 }
 
@@ -87,7 +87,7 @@ export class CgroupV2DeviceAccess implements DeviceAccess {
 
   /** Makes passes until one says that the cgroup is as it shall be: looking once more is what makes sure. */
   #change(cgroup: Cgroup, signal: AbortSignal, pass: (change: Change) => Promise<boolean>): Promise<void> {
-    const change = async (folder: FileHandle) => {
+    const change = async (folder: CgroupFolder) => {
       const refusals = new Map<number, number>();
       for (let count = 0; count < mostPasses; count += 1) {
         signal.throwIfAborted();
@@ -99,7 +99,7 @@ export class CgroupV2DeviceAccess implements DeviceAccess {
   }
 
   async #granted(cgroup: Cgroup): Promise<readonly DeviceNumber[]> {
-    const look = async (folder: FileHandle) => {
+    const look = async (folder: CgroupFolder) => {
       const granted: DeviceNumber[] = [];
       for (const id of (await queryPrograms({ folder, cgroup }, false)).ids) {
         using program = await openProgram(id);
@@ -123,12 +123,12 @@ export class CgroupV2DeviceAccess implements DeviceAccess {
   }
 
   async #allows(path: string, device: DeviceNumber): Promise<boolean> {
-    const folder = await open(join(this.#root, path));
+    const fd = openSync(join(this.#root, path), 'r');
     try {
-      const programs = await readPrograms((await queryDevicePrograms(folder.fd)).ids);
+      const programs = await readPrograms((await queryDevicePrograms(fd)).ids);
       return allower(programs, device) !== 'nobody';
     } finally {
-      await folder.close();
+      closeSync(fd);
     }
   }
 }

@@ -1,5 +1,6 @@
-import { lstat, readdir } from 'node:fs/promises';
+import { lstatSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Cgroup } from '../ports/device-access.js';
 import { ForwarderError } from '../ports/error.js';
 import { isPodsFolder, type PodUid, podFolders } from '../ports/pod-cgroup.js';
@@ -7,6 +8,8 @@ import { errnoOf } from './cgroup-failure.js';
 
 /** A container may make cgroups of its own: it must not keep the daemon busy with them. */
 const mostCgroups = 512;
+/** Cgroups that are looked at before others get their turn. */
+const atOnce = 64;
 /** A node's own tree is a few levels deep, with a few more where the node is a container itself. */
 const deepestPodsFolder = 10;
 
@@ -27,9 +30,9 @@ export class PodCgroups {
 
   /** See {@link DeviceAccess.cgroupsOf}. */
   async of(pod: PodUid, signal: AbortSignal): Promise<readonly Cgroup[]> {
-    const known = await this.#folderOf(pod);
+    const known = this.#folderOf(pod);
     if (known === undefined) await this.#look(signal);
-    const folder = known ?? (await this.#folderOf(pod));
+    const folder = known ?? this.#folderOf(pod);
     if (folder === undefined) return [];
     const found = await this.#tree(folder, signal);
     if (found.length <= mostCgroups) return found;
@@ -45,11 +48,10 @@ export class PodCgroups {
     for (const folder of this.#podsFolders.flat()) yield* await this.#tree(folder, signal, Number.POSITIVE_INFINITY);
   }
 
-  async #folderOf(pod: PodUid): Promise<string | undefined> {
+  #folderOf(pod: PodUid): string | undefined {
     for (const equallyNear of this.#podsFolders) {
       const candidates = equallyNear.flatMap((at) => podFolders(basename(at), pod).map((folder) => `${at}/${folder}`));
-      const there = await Promise.all(candidates.map((path) => this.#inode(path)));
-      const found = candidates.filter((_, n) => there[n] !== undefined);
+      const found = candidates.filter((path) => this.#inode(path) !== undefined);
       if (found.length > 1) {
         throw new ForwarderError('refused', `pod ${pod} has two cgroups: ${found.join(' and ')}`);
       }
@@ -75,10 +77,8 @@ export class PodCgroups {
     let level = [''];
     for (let depth = 0; level.length > 0 && depth < deepestPodsFolder; depth += 1) {
       const children: string[] = [];
-      for (const path of level) {
-        signal.throwIfAborted();
-        children.push(...(await this.#children(path)));
-      }
+      await this.#letOthersRun(signal);
+      for (const path of level) children.push(...this.#children(path));
       found.push(children.filter((path) => isPodsFolder(basename(path))));
       level = children.filter((path) => !isPodsFolder(basename(path)));
     }
@@ -88,26 +88,36 @@ export class PodCgroups {
   /** The folder and all below it, level by level. */
   async #tree(folder: string, signal: AbortSignal, most = mostCgroups): Promise<readonly Cgroup[]> {
     const found: Cgroup[] = [];
-    for (let level = [folder]; level.length > 0 && found.length <= most; ) {
-      signal.throwIfAborted();
-      const inodes = await Promise.all(level.map((path) => this.#inode(path)));
-      found.push(...level.flatMap((path, n) => (inodes[n] === undefined ? [] : [{ path, inode: inodes[n] }])));
-      level = (await Promise.all(level.map((path) => this.#children(path)))).flat();
+    const paths = [folder];
+    // It grows while it is walked.
+    for (const path of paths) {
+      const inode = this.#inode(path);
+      if (inode !== undefined) found.push({ path, inode });
+      if (found.length > most) break;
+      if (found.length % atOnce === 0) await this.#letOthersRun(signal);
+      for (const child of this.#children(path)) paths.push(child);
     }
     return found;
   }
 
-  async #children(path: string): Promise<readonly string[]> {
-    const entries = await readdir(join(this.#root, path), { withFileTypes: true }).catch(absent);
-    return (entries ?? []).filter((entry) => entry.isDirectory()).map((entry) => `${path}/${entry.name}`);
+  /** Reading a cgroup file system waits for nothing, but a large tree takes a while. */
+  async #letOthersRun(signal: AbortSignal): Promise<void> {
+    await nextTurn();
+    signal.throwIfAborted();
   }
 
-  async #inode(path: string): Promise<string | undefined> {
-    const status = await lstat(join(this.#root, path), { bigint: true }).catch(absent);
+  #children(path: string): readonly string[] {
+    try {
+      const entries = readdirSync(join(this.#root, path), { withFileTypes: true });
+      return entries.filter((entry) => entry.isDirectory()).map((entry) => `${path}/${entry.name}`);
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT') throw error;
+      return [];
+    }
+  }
+
+  #inode(path: string): string | undefined {
+    const status = lstatSync(join(this.#root, path), { bigint: true, throwIfNoEntry: false });
     return status?.isDirectory() ? String(status.ino) : undefined;
   }
-}
-
-function absent(error: unknown): undefined {
-  if (errnoOf(error) !== 'ENOENT') throw error;
 }

@@ -1,8 +1,8 @@
-import { constants } from 'node:fs';
-import { open, stat } from 'node:fs/promises';
+import { constants, statSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DeviceNumber } from '../ports/device-access.js';
-import { ForwarderError, toForwarderError } from '../ports/error.js';
+import { ForwarderError } from '../ports/error.js';
 import type { Log } from '../ports/log.js';
 import type { VfioDevices, VfioGroup } from '../ports/vfio-devices.js';
 
@@ -26,7 +26,7 @@ export class VfioFolder implements VfioDevices {
 
   async container(): Promise<DeviceNumber> {
     const path = join(this.#folder, 'vfio');
-    const device = await deviceAt(path);
+    const device = deviceAt(path);
     if (device !== undefined) return device;
     throw new ForwarderError(
       'not-found',
@@ -35,12 +35,12 @@ export class VfioFolder implements VfioDevices {
   }
 
   async group(iommuGroup: number): Promise<VfioGroup | undefined> {
-    const node = await this.#find(iommuGroup);
+    const node = this.#find(iommuGroup);
     return node && { iommuGroup, device: node.device, noIommu: node.noIommu };
   }
 
   async isOpen(iommuGroup: number): Promise<boolean> {
-    const node = await this.#find(iommuGroup);
+    const node = this.#find(iommuGroup);
     if (node === undefined) return false;
     try {
       await (await open(node.path, constants.O_RDWR | constants.O_NONBLOCK)).close();
@@ -53,10 +53,10 @@ export class VfioFolder implements VfioDevices {
     }
   }
 
-  async #find(iommuGroup: number): Promise<GroupNode | undefined> {
+  #find(iommuGroup: number): GroupNode | undefined {
     for (const noIommu of [false, true]) {
       const path = join(this.#folder, noIommu ? `noiommu-${iommuGroup}` : String(iommuGroup));
-      const device = await deviceAt(path);
+      const device = deviceAt(path);
       if (device !== undefined) return { iommuGroup, device, noIommu, path };
     }
     return undefined;
@@ -64,11 +64,8 @@ export class VfioFolder implements VfioDevices {
 }
 
 /** The number of a character device's node; undefined when there is no such file. @throws ForwarderError `invalid` */
-async function deviceAt(path: string): Promise<DeviceNumber | undefined> {
-  const status = await stat(path, { bigint: true }).catch((error: unknown) => {
-    if (errnoOf(error) === 'ENOENT') return undefined;
-    throw toForwarderError(error);
-  });
+function deviceAt(path: string): DeviceNumber | undefined {
+  const status = statSync(path, { bigint: true, throwIfNoEntry: false });
   if (status === undefined) return undefined;
   if (!status.isCharacterDevice()) throw new ForwarderError('invalid', `${path} is not a character device`);
   return deviceNumber(status.rdev);

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import type { Access, Cgroup, DeviceAccess, DeviceNumber } from '../../src/ports/device-access.js';
 import { parsePodUid } from '../../src/ports/pod-cgroup.js';
@@ -5,7 +6,8 @@ import { skipBecause } from '../skip-because.js';
 import type { DeviceAccessHarness, DeviceAccessSuite } from './device-access-harness.js';
 import { failure, inTime } from './network-harness.js';
 
-const pod = parsePodUid('6b0c3c1e-93a4-4d3b-9c2e-0f1d2a3b4c5d');
+/** Nobody else's: another run of the tests may be using the same hierarchy. */
+const pod = parsePodUid(randomUUID());
 const otherPod = parsePodUid('9f0c3c1e-93a4-4d3b-9c2e-0f1d2a3b4c5e');
 /** Allowed to every container. */
 const usual: DeviceNumber = { major: 1, minor: 3 };
