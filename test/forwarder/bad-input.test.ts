@@ -1,9 +1,10 @@
 import { expect } from 'chai';
 import type { ConnectionContext } from '../../apis/generated/connectioncontext.js';
 import { toForwarderError } from '../../src/ports/error.js';
+import { kindOf } from './kind-of.js';
 import { effects, inNamespace, messageOf, oneClient } from './one-client.js';
 import { addresses } from './simulated-endpoint.js';
-import { kindOf, mechanism, tokenName, type Wish } from './simulated-forwarder.js';
+import { mechanism, tokenName, type Wish } from './simulated-forwarder.js';
 
 const unknownToken = 'sriov-ffffffff-ffff-4fff-8fff-ffffffffffff' as Wish['token'];
 

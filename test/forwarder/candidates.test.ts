@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import type { Connection } from '../../apis/generated/connection.js';
+import { kindOf } from './kind-of.js';
 import { effects, messageOf, oneClient } from './one-client.js';
 import { addresses, usualUrl } from './simulated-endpoint.js';
-import { kindOf } from './simulated-forwarder.js';
 
 /** A world with these endpoints, tried in this order by the first Request. */
 async function endpoints(...names: string[]) {

@@ -1,7 +1,8 @@
 import { expect } from 'chai';
+import { kindOf } from './kind-of.js';
 import { oneClient } from './one-client.js';
 import { addresses } from './simulated-endpoint.js';
-import { addClient, kindOf, SimulatedForwarder } from './simulated-forwarder.js';
+import { addClient, SimulatedForwarder } from './simulated-forwarder.js';
 
 describe('defects that a single step can have', () => {
   it("B11: a VF is served while another one of its IOMMU group is in a client's namespace", async () => {

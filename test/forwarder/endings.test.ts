@@ -1,9 +1,10 @@
 import { expect } from 'chai';
 import { ForwarderError } from '../../src/ports/error.js';
 import { inOrder, type Turn } from '../sim/turn.js';
+import { kindOf } from './kind-of.js';
 import { messageOf, oneClient } from './one-client.js';
 import { addresses } from './simulated-endpoint.js';
-import { kindOf, refreshOf } from './simulated-forwarder.js';
+import { refreshOf } from './simulated-forwarder.js';
 
 const second = 1_000;
 const life = 600 * second;

@@ -4,9 +4,10 @@ import type { ConnectionContext } from '../../apis/generated/connectioncontext.j
 import { igb, plainDriver } from '../sim/driver-quirks.js';
 import type { Fault } from '../sim/fault-plan.js';
 import type { PfOptions } from '../sim/pci-function.js';
+import { kindOf } from './kind-of.js';
 import { cgroupDir, podUid } from './one-pod.js';
 import { addresses } from './simulated-endpoint.js';
-import { addClient, kindOf, refreshOf, SimulatedForwarder, type Wish } from './simulated-forwarder.js';
+import { addClient, refreshOf, SimulatedForwarder, type Wish } from './simulated-forwarder.js';
 
 /** A node and what an endpoint answers there, first and on a refresh. */
 interface Setting {

@@ -1,9 +1,10 @@
 import { expect } from 'chai';
 import type { Connection } from '../../apis/generated/connection.js';
 import type { Fault } from '../sim/fault-plan.js';
+import { kindOf } from './kind-of.js';
 import { changedWish, inNamespace, type OneClient } from './one-client.js';
 import { canOpen, cgroupDir, onePod } from './one-pod.js';
-import { addClient, kindOf, type Wish } from './simulated-forwarder.js';
+import { addClient, type Wish } from './simulated-forwarder.js';
 
 const vf = '0000:01:10.0';
 

@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import { toForwarderError } from '../../src/ports/error.js';
 import { igb } from '../sim/driver-quirks.js';
+import { kindOf } from './kind-of.js';
 import { changedWish, effects, inNamespace, messageOf, oneClient } from './one-client.js';
 import { addresses } from './simulated-endpoint.js';
-import { kindOf } from './simulated-forwarder.js';
 
 const vf = '0000:01:10.0';
 

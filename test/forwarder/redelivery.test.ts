@@ -2,9 +2,10 @@ import { expect } from 'chai';
 import { State } from '../../apis/generated/connection.js';
 import { parsePciAddress } from '../../src/ports/pci-address.js';
 import { igb } from '../sim/driver-quirks.js';
+import { kindOf } from './kind-of.js';
 import { changedWish, effects, inNamespace, oneClient } from './one-client.js';
 import { addresses } from './simulated-endpoint.js';
-import { addClient, kindOf, type SimulatedForwarder } from './simulated-forwarder.js';
+import { addClient, type SimulatedForwarder } from './simulated-forwarder.js';
 
 const never = new AbortController().signal;
 

@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import type { ConnectionContext } from '../../apis/generated/connectioncontext.js';
+import { kindOf } from './kind-of.js';
 import { inNamespace, oneClient } from './one-client.js';
 import { addresses } from './simulated-endpoint.js';
-import { kindOf } from './simulated-forwarder.js';
 
 /** Never without IPv4: with the last address of that version the kernel takes its routes, also those that were first. */
 const hosts = fc

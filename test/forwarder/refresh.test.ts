@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import { State } from '../../apis/generated/connection.js';
 import { ForwarderError } from '../../src/ports/error.js';
+import { kindOf } from './kind-of.js';
 import { changedWish, effects, inNamespace, messageOf, oneClient } from './one-client.js';
 import { addresses } from './simulated-endpoint.js';
-import { kindOf } from './simulated-forwarder.js';
 
 /** The kernel forgets these with IPv6, and they only matter while a netdev comes up. */
 function withoutIpv6Settings(section: string): string {

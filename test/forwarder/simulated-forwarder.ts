@@ -4,7 +4,6 @@ import type { NetworkServiceRequest } from '../../apis/generated/networkservice.
 import type { Caller } from '../../src/forwarder/chain/call.js';
 import { segment } from '../../src/forwarder/chain/path.js';
 import type { Forwarder, TakeOverReport } from '../../src/forwarder/forwarder.js';
-import type { ErrorKind } from '../../src/ports/error.js';
 import { toForwarderError } from '../../src/ports/error.js';
 import { parsePciAddress } from '../../src/ports/pci-address.js';
 import type { ResourcePool } from '../../src/resourcepool/resource-pool.js';
@@ -270,13 +269,6 @@ export function addClient(world: SimulatedForwarder, path = '/sim/ns/client'): s
 /** A refresh: the last answer, sent back. */
 export function refreshOf(answer: Connection, wish: Wish): NetworkServiceRequest {
   return { connection: answer, mechanismPreferences: [mechanism(wish)] };
-}
-
-export async function kindOf(attempt: Promise<unknown>): Promise<ErrorKind | 'ok'> {
-  return attempt.then(
-    () => 'ok' as const,
-    (thrown: unknown) => toForwarderError(thrown).kind,
-  );
 }
 
 function configOf(pf: PfOptions, tokenNames: readonly string[]): PhysicalFunctionConfig {

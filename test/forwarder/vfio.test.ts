@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { igb } from '../sim/driver-quirks.js';
+import { kindOf } from './kind-of.js';
 import { changedWish, effects, messageOf } from './one-client.js';
 import { canOpen, cgroupDir, devicesOf, onePod, otherPodUid, podUid, usual } from './one-pod.js';
-import { kindOf } from './simulated-forwarder.js';
 
 const vf = '0000:01:10.0';
 const onlyNextHop = ['nextHops.request unix:///run/endpoint.sock'];

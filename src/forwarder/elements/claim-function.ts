@@ -149,8 +149,8 @@ function driverTypeOf({ driverType = 'kernel' }: RecordedClaim): DriverType {
 }
 
 /**
- * Claims a VF that its client has and nobody has on record; the client has passed the door. Until {@link settleStray} says otherwise, undoing the claim
- * leaves the VF where it is.
+ * Claims a VF that its client has and nobody has on record; the client has passed the door. Until {@link settleStray}
+ * says otherwise, undoing the claim leaves the VF where it is.
  */
 export async function claimStray(
   functions: Functions,

@@ -34,9 +34,9 @@ const mostIdle = 16;
 const mostMute = 1024;
 
 /**
- * Follows what next hops say of the connections that go there, so that clients learn at once when their endpoint is gone.
- * One stream for each next hop, as long as a connection goes there, and mostly longer. It goes on when a refresh fails, and begins again
- * with the next Request that succeeds when the next hop was away.
+ * Follows what next hops say of the connections that go there, so that clients learn at once when their endpoint is
+ * gone. One stream for each next hop, as long as a connection goes there, and mostly longer. It goes on when a refresh
+ * fails, and begins again with the next Request that succeeds when the next hop was away.
  */
 export class NextHopWatch implements Disposable {
   readonly #parts: NextHopWatchParts;

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { EndpointSockets } from '../../../src/forwarder/grpc/endpoint-sockets.js';
 import { ForwarderError } from '../../../src/ports/error.js';
 import type { Peer } from '../../../src/transport/peer.js';
-import { kindOf } from '../simulated-forwarder.js';
+import { kindOf } from '../kind-of.js';
 
 const { signal } = new AbortController();
 

@@ -6,7 +6,7 @@ import {
 import { Health } from '../../../src/forwarder/grpc/health.js';
 import type { Peer } from '../../../src/transport/peer.js';
 import type { UnaryHandler } from '../../../src/transport/service.js';
-import { kindOf } from '../simulated-forwarder.js';
+import { kindOf } from '../kind-of.js';
 import { incoming, stream } from './incoming.js';
 
 type Check = UnaryHandler<{ service: string }, HealthCheckResponse, Peer>;

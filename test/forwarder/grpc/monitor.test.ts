@@ -9,8 +9,8 @@ import {
 import { segment } from '../../../src/forwarder/chain/path.js';
 import { matches, monitorConnections } from '../../../src/forwarder/grpc/monitor.js';
 import { ForwarderError, toForwarderError } from '../../../src/ports/error.js';
+import { kindOf } from '../kind-of.js';
 import { oneClient } from '../one-client.js';
-import { kindOf } from '../simulated-forwarder.js';
 import { incoming, stream } from './incoming.js';
 
 const everything = MonitorScopeSelector.fromPartial({});

@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { igb, plainDriver } from '../../sim/driver-quirks.js';
+import { kindOf } from '../kind-of.js';
 import { oneClient } from '../one-client.js';
 import { addresses } from '../simulated-endpoint.js';
-import { kindOf } from '../simulated-forwarder.js';
 
 const policy = { from: '10.0.0.1/32', proto: '6', dstPort: '80', srcPort: '', routes: [] };
 

@@ -1,7 +1,8 @@
 import { expect } from 'chai';
+import { kindOf } from '../kind-of.js';
 import { inNamespace, oneClient } from '../one-client.js';
 import { addresses } from '../simulated-endpoint.js';
-import { kindOf, refreshOf } from '../simulated-forwarder.js';
+import { refreshOf } from '../simulated-forwarder.js';
 
 describe('a journal that cannot be written', () => {
   for (const fault of ['before', 'after'] as const) {

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { parsePciAddress } from '../../../src/ports/pci-address.js';
+import { kindOf } from '../kind-of.js';
 import { changedWish, effects, inNamespace, messageOf, oneClient } from '../one-client.js';
 import { addresses } from '../simulated-endpoint.js';
-import { kindOf } from '../simulated-forwarder.js';
 
 const vf = '0000:01:10.0';
 

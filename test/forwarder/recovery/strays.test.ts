@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { igb } from '../../sim/driver-quirks.js';
+import { kindOf } from '../kind-of.js';
 import { effects, inNamespace, messageOf, type OneClient, oneClient } from '../one-client.js';
 import { addresses } from '../simulated-endpoint.js';
-import { kindOf } from '../simulated-forwarder.js';
 
 const vf = '0000:01:10.0';
 const mac = '02:00:00:00:00:01';
