@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** Where the parts of a node are. */
@@ -131,9 +131,16 @@ const environment = "tr '\\0' '\\n' </proc/$$$$/environ";
 /** Tells its environment and stays until it is told to end. */
 const waiting = ['/bin/sh', '-c', `${environment}; echo ${endOfEnvironment}; trap 'exit 0' TERM; sleep 1000000 & wait`];
 
-/** What a container wrote to its standard output, by line; kubelet's log has time, stream and a flag before each. */
+/** What a container has written to its standard output so far, by line; that of all its starts that kubelet keeps. */
 export function containerOutput(root: string, pod: string, uid: string): string[] {
-  const file = join(root, 'log/pods', `default_${pod}-${nodeName}_${uid}`, 'app/0.log');
-  const lines = readFileSync(file, 'utf8').split('\n');
-  return lines.flatMap((line) => /^\S+ stdout \S (.*)$/.exec(line)?.[1] ?? []);
+  return containerLog(root, pod, uid).flatMap((line) => /^\S+ stdout \S (.*)$/.exec(line)?.[1] ?? []);
+}
+
+/** All that a container has written, with what kubelet puts before each line: time, stream, and a flag. */
+export function containerLog(root: string, pod: string, uid: string): string[] {
+  const folder = join(root, 'log/pods', `default_${pod}-${nodeName}_${uid}`, 'app');
+  if (!existsSync(folder)) return [];
+  // One file for each start, by number.
+  const files = readdirSync(folder).sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10));
+  return files.flatMap((file) => readFileSync(join(folder, file), 'utf8').split('\n'));
 }

@@ -1,3 +1,4 @@
+import { realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
@@ -29,9 +30,13 @@ describe('a real pod with a client in it', function () {
     await cleanup[Symbol.asyncDispose]();
   });
 
-  /** Folders of the machine with all that a program of the clone needs; the first of two that are one in the other. */
+  /**
+   * Folders of the machine with all that a program of the clone needs, its libraries included where they are only linked
+   * to; the outer one of two that are one in the other.
+   */
   function folders(): Record<string, string> {
-    const wanted = ['/usr', '/lib', '/lib64', dirname(dirname(process.execPath)), root, on.node.folder];
+    const libraries = realpathSync(join(root, 'node_modules'));
+    const wanted = ['/usr', '/lib', '/lib64', dirname(dirname(process.execPath)), root, libraries, on.node.folder];
     const own = wanted.filter((path) => !wanted.some((other) => other !== path && path.startsWith(`${other}/`)));
     return Object.fromEntries([...new Set(own)].map((path) => [path, path]));
   }
@@ -52,7 +57,8 @@ describe('a real pod with a client in it', function () {
       mounts: folders(),
     });
     const said = () => on.kubelet.output(pod).findLast((line) => line.startsWith('{'));
-    await on.kubelet.until(`${pod} says something`, () => said() !== undefined);
+    const why = () => on.kubelet.written(pod);
+    await on.kubelet.until(`${pod} says something`, () => said() !== undefined, why);
     const { connected, failed, token } = JSON.parse(said() ?? '') as Said;
     expect(failed).to.equal(undefined);
     expect(await on.harness.held(on.resource)).to.include(token);

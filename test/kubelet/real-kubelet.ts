@@ -1,7 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -9,7 +8,9 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { makeControlGroups, removeControlGroups } from './control-groups.js';
 import { writeImage } from './image.js';
+import { isAnswered } from './is-answered.js';
 import {
+  containerLog,
   containerOutput,
   endOfEnvironment,
   nodeName,
@@ -157,6 +158,13 @@ export class RealKubelet implements AsyncDisposable {
     return containerOutput(this.root, name, this.#uids.get(name) ?? '');
   }
 
+  /** The same with errors, and with what kubelet puts before each line; the last forty lines. */
+  written(name: string): string {
+    return containerLog(this.root, name, this.#uids.get(name) ?? '')
+      .slice(-40)
+      .join('\n');
+  }
+
   /** What kubelet's checkpoint says that containers have. */
   checkpoint(): CheckpointedDevices[] {
     const file = join(this.devicePluginPath, 'kubelet_internal_checkpoint');
@@ -186,11 +194,16 @@ export class RealKubelet implements AsyncDisposable {
     return existsSync(file) ? readFileSync(file, 'utf8').split('\n').slice(-60).join('\n') : '';
   }
 
-  /** Resolves when the condition holds. @throws Error with its name when it does not in a minute */
-  async until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
+  /**
+   * Resolves when the condition holds.
+   *
+   * @param why - more about it, for when it never does
+   * @throws Error with its name when it does not in a minute
+   */
+  async until(what: string, condition: () => boolean | Promise<boolean>, why = () => ''): Promise<void> {
     const end = Date.now() + patienceMs;
     while (!(await condition())) {
-      if (Date.now() > end) throw new Error(`it never became true: ${what}`);
+      if (Date.now() > end) throw new Error(`it never became true: ${what}\n${why()}`.trimEnd());
       await setTimeout(50);
     }
   }
@@ -234,11 +247,13 @@ export class RealKubelet implements AsyncDisposable {
 
   async #settled(name: string): Promise<PodStatus> {
     let pod: PodStatus | undefined;
-    await this.until(`${name} runs or was refused`, async () => {
+    const runsOrNot = async () => {
       pod = await this.#pod(name);
       const ready = pod?.status.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True');
       return ready === true || pod?.status.phase === 'Failed';
-    });
+    };
+    const why = () => `${JSON.stringify(pod?.status)}\n${this.written(name)}`;
+    await this.until(`${name} runs or was refused`, runsOrNot, why);
     return pod as PodStatus;
   }
 
@@ -284,15 +299,4 @@ function childrenOf(pid: number): number[] {
   } catch {
     return [];
   }
-}
-
-function isAnswered(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(path);
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(false));
-  });
 }
