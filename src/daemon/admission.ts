@@ -16,6 +16,11 @@ export interface AdmissionParts extends VfHomeParts {
   readonly ownerOf: (token: TokenId, supposed: SupposedOwner, signal: AbortSignal) => Promise<TokenOwner | undefined>;
 }
 
+/** For tokens of which kubelet itself says whose they are: only waits for a VF on its way home from the last pod. */
+export function podDoor(parts: VfHomeParts): TokenDoor {
+  return { admit: (token, _nobody, signal) => vfHome(parts, token, signal), admitted: () => undefined };
+}
+
 /** Decides who may use a token: the pod that has it, and of that the client that was the first to use it. */
 export class Admission implements TokenDoor {
   readonly #parts: AdmissionParts;

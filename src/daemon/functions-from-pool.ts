@@ -1,4 +1,5 @@
 import type { Assignment, Functions, TokenDoor } from '../forwarder/elements/claim-function.js';
+import { isPodDevice } from '../forwarder/pod-devices.js';
 import { ForwarderError } from '../ports/error.js';
 import type { PciAddress } from '../ports/pci-address.js';
 import type { Claim, Owner } from '../resourcepool/claim.js';
@@ -60,7 +61,14 @@ function refuseSecondUse(
   const token = pool.token(id);
   if (token?.state !== 'in-use') return;
   const use = token.function && pool.function(token.function)?.use;
-  if (use?.kind === 'claimed' && use.owners.some((it) => it === owner)) return;
+  const owners = use?.kind === 'claimed' ? use.owners : [];
+  if (owners.some((it) => it === owner)) return;
+  if (owners.some(isPodDevice)) {
+    throw new ForwarderError(
+      'refused',
+      `token ${id} serves no connection: its pod has VF ${token.function} as a device since it was made (NSM_VFIO_AT_ALLOCATE)`,
+    );
+  }
   throw new ForwarderError('busy', `token ${id} has VF ${token.function} in use by another connection`);
 }
 

@@ -24,7 +24,7 @@ export interface VfioParts {
 const auditMs = 10_000;
 
 /** What VFIO needs of the node: cgroups, the nodes of IOMMU groups, and kubelet's word on whose a token is. */
-export async function openVfio({ settings, names, clock, log }: VfioParts): Promise<VfioOutside> {
+export async function openVfio({ settings, names, clock, log }: VfioParts): Promise<Omit<VfioOutside, 'podDoor'>> {
   const { devicePluginPath, podResourcesPath, vfioUnknownOwner, vfioAfterUse, vfioNoIommu } = settings;
   return {
     access: await deviceAccess(settings.cgroupPath, log),

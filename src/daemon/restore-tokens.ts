@@ -8,7 +8,9 @@ import type { ResourcePool } from '../resourcepool/resource-pool.js';
 import type { TokenId } from '../resourcepool/token-id.js';
 import type { TokenUsers } from '../resourcepool/token-users.js';
 import type { Settings } from '../settings/environment/settings.js';
+import { handedOn } from './handed-on.js';
 import { offerFromPool } from './offer-from-pool.js';
+import { podDeviceGiver } from './pod-device-giver.js';
 import { TakeBack } from './take-back.js';
 
 /** What tokens are restored from and for. */
@@ -19,6 +21,7 @@ export interface RestoreTokensParts {
   /** Over the same journal. */
   readonly users: TokenUsers;
   readonly connections: Pick<Forwarder['connections'], 'end'>;
+  readonly podDevices: Forwarder['podDevices'];
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -36,13 +39,10 @@ export async function restoreTokens(
   running: AbortSignal,
   signal: AbortSignal,
 ): Promise<DevicePlugin> {
-  const { settings, pool, journal, users, connections, clock, log } = parts;
+  const { settings, pool, journal, users, connections, podDevices, clock, log } = parts;
   const close = (connection: string) => connections.end(connection);
   const takeBack = new TakeBack({ pool, close, clock, log, graceMs: settings.podGoneGrace, signal: running });
-  const offer = offerFromPool(pool, (tokens) => {
-    users.release(tokens);
-    takeBack.podsGone(tokens);
-  });
+  const offer = offerFromPool(pool, handedOn({ users, podDevices, takeBack }));
   const plugin = await DevicePlugin.restore(
     {
       offer,
@@ -52,6 +52,7 @@ export async function restoreTokens(
       podResourcesPath: settings.podResourcesPath,
       pollInterval: settings.resourcePollTimeout,
       preferredAllocation: settings.preferredAllocation,
+      devices: podDeviceGiver(podDevices, new Set(settings.vfioAtAllocate)),
       remembered: unite(rememberedTokens(journal), users.remembered()),
     },
     signal,

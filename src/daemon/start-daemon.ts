@@ -21,7 +21,7 @@ import type { PciConfig } from '../settings/pci-config/pci-config.js';
 import { Channels } from '../transport/channels.js';
 import { Es256TokenIssuer } from '../transport/es256-token-issuer.js';
 import { WorkloadApiSource } from '../transport/workload-api-source.js';
-import { Admission, type AdmissionParts } from './admission.js';
+import { Admission, type AdmissionParts, podDoor } from './admission.js';
 import { buildCatalogue } from './build-catalogue.js';
 import { choosePolicies } from './choose-policies.js';
 import { followNode } from './follow-node.js';
@@ -104,7 +104,7 @@ async function start(parts: DaemonParts, teardown: Teardown, signal: AbortSignal
     namespaces: node.namespaces,
     functions: functionsFromPool(node.pool, node.kernelDrivers, door),
     resetVfs: settings.resetVfs,
-    vfio,
+    vfio: { ...vfio, podDoor: podDoor({ pool: node.pool, clock, patienceMs: vfHomeMs }) },
     journal: state.journal,
     recordsComplete: state.recordsComplete,
     issuer: identity.issuer,
@@ -115,9 +115,9 @@ async function start(parts: DaemonParts, teardown: Teardown, signal: AbortSignal
     newId: randomUUID,
     signal: running.signal,
   });
-  const { connections } = forwarder;
+  const { connections, podDevices } = forwarder;
   const plugin: DevicePlugin = await restoreTokens(
-    { settings, pool: node.pool, journal: state.journal, users, connections, clock, log },
+    { settings, pool: node.pool, journal: state.journal, users, connections, podDevices, clock, log },
     running.signal,
     signal,
   );
@@ -125,7 +125,8 @@ async function start(parts: DaemonParts, teardown: Teardown, signal: AbortSignal
   log.info('phase: tokens restored', { kubelet: plugin.restoration.kubelet });
   teardown.add('connections', async (deadline) => {
     connections.stop();
-    if (settings.closeOnExit) await Promise.race([connections.closeAll(), rejection(deadline)]);
+    const closed = () => Promise.all([connections.closeAll(), podDevices.closeAll()]);
+    if (settings.closeOnExit) await Promise.race([closed(), rejection(deadline)]);
   });
   gauge(telemetry, { pool: node.pool, forwarder });
   const taken = await forwarder.takeOver(signal);

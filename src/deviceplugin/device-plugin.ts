@@ -4,6 +4,8 @@ import type { Log } from '../ports/log.js';
 import { CheckpointReader } from './checkpoint-account.js';
 import { watchCountedTokens } from './counted-tokens.js';
 import { DeviceCheckpointFile } from './device-checkpoint.js';
+import type { DeviceGiver } from './device-giver.js';
+import { Giving } from './giving.js';
 import { GuardedOffer } from './guarded-offer.js';
 import { isSupposed, OwnerLookup, type SupposedOwner } from './owner-lookup.js';
 import { PluginFolder } from './plugin-folder.js';
@@ -28,6 +30,8 @@ export interface DevicePluginParts {
   readonly podResourcesPath: string;
   /** NSM_PREFERRED_ALLOCATION; `none` unless told. */
   readonly preferredAllocation?: AllocationPolicy;
+  /** Gives VFs themselves for tokens of some resources; absent: of none. */
+  readonly devices?: DeviceGiver;
   /** NSM_RESOURCE_POLL_TIMEOUT in milliseconds. */
   readonly pollInterval: number;
   /**
@@ -55,6 +59,7 @@ export class DevicePlugin implements AsyncDisposable {
   readonly #parts: DevicePluginParts;
   readonly #log: Log;
   readonly #offer: GuardedOffer;
+  readonly #giving: Giving | undefined;
   readonly #folder: PluginFolder;
   readonly #reconciler: TokenReconciler;
   readonly #stopping = new AbortController();
@@ -73,6 +78,8 @@ export class DevicePlugin implements AsyncDisposable {
     this.#parts = parts;
     this.#log = parts.log.with({ part: 'deviceplugin' });
     this.#offer = new GuardedOffer(parts.offer);
+    const { signal } = this.#stopping;
+    this.#giving = parts.devices && new Giving({ giver: parts.devices, offer: this.#offer, clock, signal });
     this.#folder = new PluginFolder({ path: parts.devicePluginPath, clock, log: this.#log });
     const podResources = new PodResources(podResourcesPath, clock);
     this.#podResources = podResources;
@@ -158,7 +165,7 @@ export class DevicePlugin implements AsyncDisposable {
     this.#changes?.[Symbol.dispose]();
     this.#stopping.abort();
     for (const name of [...this.#servers.keys()]) this.#retire(name);
-    await Promise.all([this.#polling, this.#counting, ...this.#ending]);
+    await Promise.all([this.#polling, this.#counting, this.#giving?.ended(), ...this.#ending]);
     this.#folder[Symbol.dispose]();
   }
 
@@ -189,7 +196,9 @@ export class DevicePlugin implements AsyncDisposable {
       if (this.#servers.has(resource)) continue;
       const { clock, preferredAllocation: policy = 'none' } = this.#parts;
       const onState = () => this.#stateChanged();
-      const parts = { resource, policy, clock, onState, offer: this.#offer, folder: this.#folder, log: this.#log };
+      const giving = this.#giving?.gives(resource) === true ? { giving: this.#giving } : {};
+      const own = { offer: this.#offer, folder: this.#folder, log: this.#log };
+      const parts = { resource, policy, clock, onState, ...giving, ...own };
       this.#servers.set(resource, new PluginServer(parts));
     }
   }

@@ -9,6 +9,7 @@ export class GuardedOffer implements TokenOffer {
   readonly #offer: TokenOffer;
   readonly #listeners = new Set<() => void>();
   readonly #opening = new AbortController();
+  readonly #allocating: (readonly string[])[] = [];
   #renewed = new Set<string>();
 
   constructor(offer: TokenOffer) {
@@ -41,11 +42,23 @@ export class GuardedOffer implements TokenOffer {
     for (const id of ids) this.#renewed.add(id);
   }
 
+  /** These ids are being given to containers until disposed: no answer of kubelet knows of them before that. */
+  allocating(ids: readonly string[]): Disposable {
+    const given = [...ids];
+    this.#allocating.push(given);
+    return {
+      [Symbol.dispose]: () => {
+        this.#allocating.splice(this.#allocating.indexOf(given), 1);
+        for (const id of given) this.#renewed.add(id);
+      },
+    };
+  }
+
   /** The ids given to containers since the last call: no answer of kubelet that was asked for before knows of them. */
   takeRenewed(): ReadonlySet<string> {
     const renewed = this.#renewed;
     this.#renewed = new Set();
-    return renewed;
+    return new Set([...renewed, ...this.#allocating.flat()]);
   }
 
   free(ids: readonly string[]): void {

@@ -7,8 +7,7 @@ import { BackOff } from './back-off.js';
 import { FollowedList } from './followed-list.js';
 import type { PluginFolder } from './plugin-folder.js';
 import { PluginListener } from './plugin-listener.js';
-import { PluginService } from './plugin-service.js';
-import type { AllocationPolicy } from './preferred-allocation.js';
+import { PluginService, type PluginTraits } from './plugin-service.js';
 import { register } from './registration.js';
 import { type FileIdentity, pluginSocketName } from './socket-file.js';
 import { Tenure } from './tenure.js';
@@ -34,10 +33,9 @@ export type PluginState =
   | { readonly kind: 'stopped' };
 
 /** What a plugin server works with. */
-export interface PluginServerParts {
+export interface PluginServerParts extends PluginTraits {
   readonly resource: string;
   readonly offer: TokenOffer;
-  readonly policy: AllocationPolicy;
   readonly folder: PluginFolder;
   readonly clock: Clock;
   readonly log: Log;
@@ -124,14 +122,14 @@ export class PluginServer implements AsyncDisposable {
 
   /** One tenure from beginning to end; throws when it does not get as far as being registered. */
   async #serve(kubelet: FileIdentity, signal: AbortSignal): Promise<void> {
-    const { folder, clock, offer, policy, resource } = this.#parts;
+    const { folder, clock } = this.#parts;
     const socket = this.#socket;
     using tenure = new Tenure({ folder, clock, kubelet, socket }, signal);
     const onStreams = (open: number) => tenure.streams(open);
-    using service = new PluginService({ resource, offer, policy, clock, log: this.#log, onStreams });
+    using service = new PluginService({ ...this.#parts, log: this.#log, onStreams });
     await using listener = await PluginListener.open(socket, service, clock);
     tenure.serves(listener.identity);
-    await register({ resource, policy, clock, socket, kubeletSocket: folder.kubeletSocket }, tenure.signal);
+    await register({ ...this.#parts, socket, kubeletSocket: folder.kubeletSocket }, tenure.signal);
     const since = clock.now();
     this.#registration = { kubelet, tenure, service, list: new FollowedList() };
     this.#registered(kubelet);

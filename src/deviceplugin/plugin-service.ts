@@ -14,19 +14,29 @@ import { toServiceError } from '../transport/grpc-status.js';
 import { allocateTokens } from './allocate.js';
 import { deviceList } from './device-list.js';
 import { DeviceStream } from './device-stream.js';
+import type { Giving } from './giving.js';
 import { type AllocationPolicy, preferredAllocation } from './preferred-allocation.js';
 import type { TokenOffer } from './token-offer.js';
 
-/** No call before containers start: it would change nothing. Kubelet is told preferences only where there are any. */
-export function pluginOptions(policy: AllocationPolicy): DevicePluginOptions {
-  return { preStartRequired: false, getPreferredAllocationAvailable: policy !== 'none' };
+/** What kubelet has to know of a plugin before it calls it. */
+export interface PluginTraits {
+  readonly policy: AllocationPolicy;
+  /** Tokens are worth VFs at once; absent: each is worth a connection, and containers may start whenever they like. */
+  readonly giving?: Pick<Giving, 'give' | 'check'>;
+}
+
+/**
+ * A call before containers start only where they need something that may be gone by then: elsewhere it would change
+ * nothing. Kubelet is told preferences only where there are any.
+ */
+export function pluginOptions({ policy, giving }: PluginTraits): DevicePluginOptions {
+  return { preStartRequired: giving !== undefined, getPreferredAllocationAvailable: policy !== 'none' };
 }
 
 /** What one plugin server is made of. */
-export interface PluginServiceParts {
+export interface PluginServiceParts extends PluginTraits {
   readonly resource: string;
   readonly offer: TokenOffer;
-  readonly policy: AllocationPolicy;
   readonly clock: Clock;
   readonly log: Log;
   /** Called with the number of open ListAndWatch streams whenever it changes. */
@@ -46,13 +56,16 @@ export class PluginService implements Disposable {
     this.#changes = parts.offer.onChange(() => {
       for (const stream of this.#streams) stream.changed();
     });
-    const { log, policy, offer, resource } = parts;
+    const { log, policy, giving, offer, resource } = parts;
     this.handlers = {
-      getDevicePluginOptions: answering(log, () => pluginOptions(policy)),
+      getDevicePluginOptions: answering(log, () => pluginOptions(parts)),
       listAndWatch: (call) => this.#listAndWatch(call),
       allocate: answering(log, (request) => this.#allocate(request)),
       getPreferredAllocation: answering(log, (request) => preferredAllocation(policy, offer.tokens(resource), request)),
-      preStartContainer: answering(log, () => ({})),
+      preStartContainer: answering(log, async ({ devicesIds }) => {
+        await giving?.check(devicesIds);
+        return {};
+      }),
     };
   }
 
@@ -75,10 +88,10 @@ export class PluginService implements Disposable {
     for (const stream of this.#streams) stream.end();
   }
 
-  #allocate(request: AllocateRequest): AllocateResponse {
-    const { offer, resource } = this.#parts;
+  async #allocate(request: AllocateRequest): Promise<AllocateResponse> {
+    const { offer, resource, giving } = this.#parts;
     try {
-      return allocateTokens(offer, resource, request);
+      return await allocateTokens({ offer, resource, ...(giving && { give: (ids) => giving.give(ids) }) }, request);
     } catch (thrown) {
       // Kubelet asks us, so it is ours to tell what there is; that it asks for unknown ids shows whose list it has.
       if (toForwarderError(thrown).kind === 'not-found') this.#speakAgain();
@@ -107,15 +120,17 @@ export class PluginService implements Disposable {
   }
 }
 
-/** A unary handler that answers at once, or with the status of what was thrown. */
-function answering<Request, Answer>(log: Log, answer: (request: Request) => Answer): handleUnaryCall<Request, Answer> {
+/** A unary handler that answers as soon as it can, or with the status of what was thrown. */
+function answering<Request, Answer>(
+  log: Log,
+  answer: (request: Request) => Answer | Promise<Answer>,
+): handleUnaryCall<Request, Answer> {
   return (call, callback) => {
-    try {
-      callback(null, answer(call.request));
-    } catch (thrown) {
+    const refuse = (thrown: unknown) => {
       const status = toServiceError(thrown);
       log.warn('refused a call of kubelet', { call: call.getPath(), reason: status.details });
       callback(status);
-    }
+    };
+    void (async () => answer(call.request))().then((value) => callback(null, value), refuse);
   };
 }

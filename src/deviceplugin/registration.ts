@@ -1,17 +1,15 @@
 import { basename } from 'node:path';
 import { RegistrationService } from '../../apis/generated/deviceplugin-v1beta1.js';
 import type { Clock } from '../ports/clock.js';
-import { pluginOptions } from './plugin-service.js';
-import type { AllocationPolicy } from './preferred-allocation.js';
+import { type PluginTraits, pluginOptions } from './plugin-service.js';
 import { callOnce } from './unary-call.js';
 
 /** Longer than the 10 s kubelet itself waits for our socket, so that its answer says what was wrong. */
 const REGISTER_MS = 15_000;
 
 /** Who registers, where. */
-export interface RegistrationParts {
+export interface RegistrationParts extends PluginTraits {
   readonly resource: string;
-  readonly policy: AllocationPolicy;
   /** The plugin's socket; kubelet gets the file name, in the folder of kubelet.sock. */
   readonly socket: string;
   readonly kubeletSocket: string;
@@ -24,7 +22,7 @@ export interface RegistrationParts {
  * @throws ForwarderError by kubelet's answer, `timed-out` when it accepts and says nothing, or the signal's reason
  */
 export async function register(parts: RegistrationParts, signal: AbortSignal): Promise<void> {
-  const { resource, policy, socket, kubeletSocket, clock } = parts;
+  const { resource, socket, kubeletSocket, clock } = parts;
   using deadline = clock.deadline(`registering ${resource} with kubelet`, REGISTER_MS, signal);
   await callOnce({
     socket: kubeletSocket,
@@ -33,7 +31,7 @@ export async function register(parts: RegistrationParts, signal: AbortSignal): P
       version: 'v1beta1',
       endpoint: basename(socket),
       resourceName: resource,
-      options: pluginOptions(policy),
+      options: pluginOptions(parts),
     },
     signal: deadline.signal,
   });

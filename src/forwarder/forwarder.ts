@@ -1,6 +1,7 @@
 import { type Connection, State } from '../../apis/generated/connection.js';
 import type { NetworkServiceRequest } from '../../apis/generated/networkservice.js';
 import { Book } from '../ledger/book.js';
+import type { Undoing } from '../ledger/ledger.js';
 import { Quarantine, type QuarantinedFunction } from '../ledger/quarantine.js';
 import { HeldNamespaces } from '../mechanism/held-namespaces.js';
 import { cleanStray } from '../mechanism/kernel/clean-stray.js';
@@ -33,12 +34,13 @@ import { regainFromCaller } from './elements/hold-namespace.js';
 import { leaveFormerHop } from './elements/leave-former-hop.js';
 import { relieveByClose } from './elements/relieve-quarantine.js';
 import { updateToken, withTokens } from './elements/update-token.js';
+import { isPodDevice, PodDevices } from './pod-devices.js';
 import { auditForEver } from './recovery/audit.js';
 import { cleanDoubted } from './recovery/mend-records.js';
 import { type Stray, Strays } from './recovery/strays.js';
-import { type TakenOver, takeOver } from './recovery/take-over.js';
+import { type Keeper, type TakenOver, takeOver } from './recovery/take-over.js';
 import { undoAttempt } from './undoing.js';
-import { createVfio, type VfioOutside } from './vfio.js';
+import { createVfio, type VfioMechanism, type VfioOutside } from './vfio.js';
 
 /** All that the forwarder reaches the outside through. */
 export interface ForwarderParts {
@@ -89,6 +91,8 @@ export interface Forwarder {
   /** Takes note of what the next hop says of a connection. */
   saidBelow(id: string, said: SaidBelow): void;
   readonly connections: Connections;
+  /** What pods have without a connection. */
+  readonly podDevices: PodDevices;
   readonly events: ConnectionEvents;
   quarantined(): readonly QuarantinedFunction[];
   strays(): readonly Stray[];
@@ -117,9 +121,10 @@ export function createForwarder(parts: ForwarderParts): Forwarder {
     discover(parts.directory, clock),
     connectOnward(nextHops, clock),
   ];
+  const undoing: Undoing = { attempt, book, admit: (owed) => quarantine.admit(owed) };
   const connections = new Connections({
     chain: chain(traced(elements, telemetry)),
-    undoing: { attempt, book, admit: (owed) => quarantine.admit(owed) },
+    undoing,
     records,
     beforeClose: async (held, close) => {
       amendOnward(held, (known) => withCloseTokens(known, close, issuer));
@@ -129,9 +134,13 @@ export function createForwarder(parts: ForwarderParts): Forwarder {
     clock,
     log,
   });
+  const pods = keepPods(parts, { vfio, undoing, records });
+  const keepers = [{ connections, inspect }, pods];
+  const keeperOf = (id: string) => (isPodDevice(id) ? pods : { connections, inspect });
   const own = { name: parts.name, newId: parts.newId, isKnown: (id: string) => connections.has(id) };
   return {
     connections,
+    podDevices: new PodDevices({ keeper: pods, log }),
     events,
     formerNames: () => connections.namesOtherThan(parts.name),
     nextHopOf(id) {
@@ -142,14 +151,14 @@ export function createForwarder(parts: ForwarderParts): Forwarder {
     quarantined: () => quarantine.report(),
     strays: () => strays.report(),
     async takeOver(abort) {
-      const taken = await takeOver({ ...parts, book, records, connections, inspect, world, quarantine }, abort);
+      const taken = await takeOver({ ...parts, book, records, keeperOf, world, quarantine }, abort);
       await strays.takeOver(abort);
       return { connections: taken, quarantined: quarantine.report(), strays: strays.report() };
     },
     survey: (abort) => strays.survey(abort),
     async audit(intervalMs) {
       const vfioAudit = vfio.audit((work) => connections.each(({ ledger }) => work(ledger)), signal);
-      await Promise.all([vfioAudit, auditForEver({ connections, inspect, strays, clock, log, signal }, intervalMs)]);
+      await Promise.all([vfioAudit, auditForEver({ keepers, strays, clock, log, signal }, intervalMs)]);
     },
     async request(request, asked) {
       if (request.connection === undefined) throw new ForwarderError('invalid', 'the request has no connection');
@@ -167,6 +176,24 @@ export function createForwarder(parts: ForwarderParts): Forwarder {
       });
     },
   };
+}
+
+/** The door for pods that get a VF from kubelet itself: behind it there are no monitors, no next hops and no end of time. */
+function keepPods(
+  { clock, log, telemetry }: ForwarderParts,
+  { vfio, undoing, records }: { vfio: VfioMechanism; undoing: Undoing; records: ConnectionRecords },
+): Keeper {
+  const { handing } = vfio;
+  const connections = new Connections({
+    chain: chain(traced([handing], telemetry)),
+    undoing,
+    records,
+    beforeClose: async () => undefined,
+    events: new ConnectionEvents(log),
+    clock,
+    log,
+  });
+  return { connections, inspect: handing.inspect };
 }
 
 /** What is on record, how each step of it is taken back, and who looks after VFs that are on no connection's. */

@@ -10,14 +10,17 @@ import type { Log } from '../ports/log.js';
 import type { FunctionFacts } from '../ports/pci-bus.js';
 import type { VfioDevices } from '../ports/vfio-devices.js';
 import type { Delivery } from './elements/choose-mechanism.js';
-import type { Functions } from './elements/claim-function.js';
+import type { Functions, TokenDoor } from './elements/claim-function.js';
 import { deliverVfio } from './elements/deliver-vfio.js';
+import { handToPod } from './elements/hand-to-pod.js';
 import type { ClientLocator } from './elements/locate-client.js';
 
 /** What VFIO needs of the outside beside what KERNEL does. */
 export interface VfioOutside extends ClientLocator, Pick<VfioWorld, 'afterUse' | 'noIommuAllowed'> {
   readonly access: DeviceAccess;
   readonly nodes: VfioDevices;
+  /** In the place of that for clients, for pods that get a VF as a device: kubelet asks for them, and shows no id. */
+  readonly podDoor: TokenDoor;
   /** Between two looks at all clients' access, ms: a container that was started again waits so long at most. */
   readonly auditMs: number;
 }
@@ -25,6 +28,8 @@ export interface VfioOutside extends ClientLocator, Pick<VfioWorld, 'afterUse' |
 /** The VFIO mechanism, as the forwarder puts it to use. */
 export interface VfioMechanism {
   readonly delivery: Delivery;
+  /** For pods that get a VF as a device when they are made. */
+  readonly handing: Pick<Delivery, 'name' | 'request' | 'inspect'>;
   readonly inverses: Inverses;
   /** To be called with all that former processes have left on record, before any of it is undone. */
   restore(entries: readonly Entry[]): void;
@@ -36,7 +41,7 @@ export interface VfioMechanism {
 
 /** Puts the mechanism together. */
 export function createVfio(
-  { access, nodes, auditMs, afterUse, noIommuAllowed, ...locator }: VfioOutside,
+  { access, nodes, podDoor, auditMs, afterUse, noIommuAllowed, ...locator }: VfioOutside,
   { world, functions, log }: { readonly world: World; readonly functions: Functions; readonly log: Log },
 ): VfioMechanism {
   const vfioWorld: VfioWorld = {
@@ -51,6 +56,7 @@ export function createVfio(
   };
   return {
     delivery: deliverVfio({ ...locator, world: vfioWorld, functions }),
+    handing: handToPod({ world: vfioWorld, functions: { ...functions, door: podDoor } }),
     inverses: vfioInverses(vfioWorld),
     restore: (entries) => restoreVfio(vfioWorld, entries),
     whyInUse: (facts) => whyHeldOpen(vfioWorld, facts),

@@ -92,6 +92,7 @@ export class SimulatedProcess {
         access: node.deviceAccess,
         nodes: node.vfio,
         owners: node.podOwners,
+        podDoor: openDoor,
         auditMs: options.auditMs ?? 10_000,
         afterUse: 'return',
         unknownOwner: 'refuse',

@@ -1,13 +1,11 @@
 import type { Clock } from '../../ports/clock.js';
 import { toForwarderError } from '../../ports/error.js';
 import type { Log } from '../../ports/log.js';
-import type { Connections } from '../chain/connections.js';
-import type { Inspect } from '../elements/choose-mechanism.js';
 import type { Strays } from './strays.js';
+import type { Keeper } from './take-over.js';
 
 interface Parts {
-  readonly connections: Connections;
-  readonly inspect: Inspect;
+  readonly keepers: readonly Keeper[];
   readonly strays: Strays;
   readonly clock: Clock;
   readonly log: Log;
@@ -51,7 +49,7 @@ function nextPause(last: number, { strays }: Parts, intervalMs: number): number 
 }
 
 /** One look. */
-async function audit({ connections, inspect, strays }: Omit<Parts, 'clock'>, signal: AbortSignal): Promise<void> {
-  await connections.inspect((held) => inspect(held, signal));
+async function audit({ keepers, strays }: Omit<Parts, 'clock'>, signal: AbortSignal): Promise<void> {
+  for (const { connections, inspect } of keepers) await connections.inspect((held) => inspect(held, signal));
   await strays.survey(signal);
 }

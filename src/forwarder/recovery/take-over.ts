@@ -25,14 +25,19 @@ export interface TakenOver {
   readonly failure?: string;
 }
 
+/** Who goes on with what was held under an id, and how that is compared with reality. */
+export interface Keeper {
+  readonly connections: Connections;
+  readonly inspect: Inspect;
+}
+
 export interface TakeOverParts {
   readonly book: Book;
   readonly records: ConnectionRecords;
   /** False when the journal has lost some of them. */
   readonly recordsComplete: boolean;
-  readonly connections: Connections;
+  readonly keeperOf: (id: string) => Keeper;
   readonly functions: Functions;
-  readonly inspect: Inspect;
   readonly world: World;
   readonly quarantine: Pick<Quarantine, 'has'>;
   readonly log: Log;
@@ -56,13 +61,13 @@ export async function takeOver(parts: TakeOverParts, signal: AbortSignal): Promi
   const legacies = readLegacies(parts);
   for (const { entries } of legacies) rememberNamespaces(parts.world, entries);
   const unclaimable = new Map(legacies.flatMap((legacy) => claimAgain(parts.functions, legacy)));
-  const held = legacies.map((legacy) => ({
-    legacy,
-    connection: parts.connections.adopt(legacy.id, legacy.entries, legacy.record),
-  }));
+  const held = legacies.map((legacy) => {
+    const keeper = parts.keeperOf(legacy.id);
+    return { legacy, keeper, connection: keeper.connections.adopt(legacy.id, legacy.entries, legacy.record) };
+  });
   return Promise.all(
-    held.map(async ({ legacy, connection }) => {
-      const taken = await takeOverOne(parts, { legacy, connection, unclaimable }, signal);
+    held.map(async (it) => {
+      const taken = await takeOverOne(parts, { ...it, unclaimable }, signal);
       const { connection: id, ...facts } = taken;
       parts.log.info(`connection of the former process ${taken.verdict}`, { ...facts, connection: id });
       return taken;
@@ -105,20 +110,22 @@ function requireToken({ token, function: address }: Partial<RecordedClaim>): voi
 
 interface Case {
   readonly legacy: Legacy;
+  readonly keeper: Keeper;
   readonly connection: HeldConnection;
   readonly unclaimable: ReadonlyMap<PciAddress, string>;
 }
 
 async function takeOverOne(parts: TakeOverParts, it: Case, signal: AbortSignal): Promise<TakenOver> {
   const { id, entries } = it.legacy;
+  const { connections } = it.keeper;
   const functions = [...new Set(entries.flatMap((entry) => entry.function ?? []))];
-  const judgement = await parts.connections.inTurn(id, async () => {
-    const judged = await judge(parts, it, signal);
+  const judgement = await connections.inTurn(id, async () => {
+    const judged = await judge(it, signal);
     if (judged.verdict === 'kept') await dropUnfinished(it.connection);
     return judged;
   });
   if (judgement.verdict === 'kept') return { connection: id, functions, ...judgement };
-  const failure = await parts.connections.end(id).then(
+  const failure = await connections.end(id).then(
     () => undefined,
     (thrown: unknown) => toForwarderError(thrown).message,
   );
@@ -130,8 +137,7 @@ async function takeOverOne(parts: TakeOverParts, it: Case, signal: AbortSignal):
 
 /** What cannot be looked at now is kept: its VF is claimed, so nobody else gets it, and it is looked at again later. */
 async function judge(
-  { inspect }: TakeOverParts,
-  { legacy, connection, unclaimable }: Case,
+  { legacy, keeper, connection, unclaimable }: Case,
   signal: AbortSignal,
 ): Promise<Pick<TakenOver, 'verdict' | 'reason'>> {
   const ended = (reason: string) => ({ verdict: 'ended' as const, reason });
@@ -139,7 +145,7 @@ async function judge(
   const [lost] = legacy.entries.flatMap((entry) => unclaimable.get(recordedClaim(entry)?.function as PciAddress) ?? []);
   if (lost !== undefined) return ended(lost);
   try {
-    const finding = await inspect(connection, signal);
+    const finding = await keeper.inspect(connection, signal);
     if (finding !== undefined && finding.kind !== 'changed') return ended(finding.reason);
     return { verdict: 'kept', reason: finding?.reason ?? 'its VF is where it should be' };
   } catch (thrown) {

@@ -3,17 +3,21 @@ import type { Mac } from '../../ports/links.js';
 import type { PciAddress } from '../../ports/pci-address.js';
 import type { ClientPlace } from './pod-access.js';
 
-/** A VF's device as the client shall have it. */
-export interface DevicePlan {
+/** A VF's device as it shall be before anybody opens it. */
+export interface DeviceSetUp {
   readonly function: PciAddress;
   readonly physicalFunction: PciAddress;
   /** The VF's number on its PF, as netlink counts. */
   readonly vfIndex: number;
-  readonly client: ClientPlace;
   /** Absent: the VF keeps the one that it has now. */
   readonly mac?: Mac;
   /** Set on the PF, invisible to the client; absent: none. */
   readonly vlan?: number;
+}
+
+/** A VF's device as the client shall have it. */
+export interface DevicePlan extends DeviceSetUp {
+  readonly client: ClientPlace;
 }
 
 /** What the client needs to know to open its device. */

@@ -1,7 +1,7 @@
 import { ForwarderError } from '../../ports/error.js';
 import type { Work } from '../kernel/configure-ip.js';
 import { applyVfSettings } from '../kernel/vf-settings.js';
-import type { DevicePlan } from './device-plan.js';
+import type { DeviceSetUp } from './device-plan.js';
 import { type FormerBinding, type VfioWorld, vfioDriver } from './vfio-world.js';
 
 /** Kinds of failure by which a PF says that it cannot, or may not, do what was asked; nothing has changed then. */
@@ -16,7 +16,7 @@ const refusals: readonly string[] = ['unsupported', 'denied', 'invalid', 'not-fo
  */
 export async function applyDeviceSettings(
   world: VfioWorld,
-  { plan, former }: { readonly plan: DevicePlan; readonly former: FormerBinding },
+  { plan, former }: { readonly plan: DeviceSetUp; readonly former: FormerBinding },
   work: Work,
 ): Promise<void> {
   const { mac = '', ownMac = false } = former.netdev ?? {};

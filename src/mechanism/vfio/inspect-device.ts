@@ -2,7 +2,7 @@ import { ForwarderError, toForwarderError } from '../../ports/error.js';
 import type { FunctionFacts } from '../../ports/pci-bus.js';
 import type { Finding } from '../finding.js';
 import type { Work } from '../kernel/configure-ip.js';
-import type { DevicePlan } from './device-plan.js';
+import type { DeliveredDevice, DevicePlan } from './device-plan.js';
 import { keepPodAccess } from './pod-access.js';
 import { type VfioWorld, vfioDriver } from './vfio-world.js';
 
@@ -17,11 +17,8 @@ export async function inspectDevice(
   { function: address }: Pick<DevicePlan, 'function'>,
   work: Work,
 ): Promise<Finding | undefined> {
-  const facts = await factsOf(world, address);
-  if (facts === undefined) return { kind: 'gone', reason: `VF ${address} is gone from the node` };
-  if (facts.driver !== vfioDriver) {
-    return { kind: 'astray', reason: `VF ${address} has the driver ${facts.driver ?? '(none)'}, not ${vfioDriver}` };
-  }
+  const lost = await inspectDriver(world, address);
+  if (lost !== undefined) return lost;
   try {
     await keepPodAccess(world, work);
     return undefined;
@@ -30,6 +27,32 @@ export async function inspectDevice(
     const reason = `the client has lost access to VF ${address}: ${message}`;
     return { kind: kind === 'unavailable' ? 'astray' : 'changed', reason };
   }
+}
+
+/**
+ * The same for a device to which others give access: whoever makes nodes of it goes by the numbers that it had.
+ *
+ * @returns undefined when all is as it should be
+ */
+export async function inspectReadyDevice(
+  world: VfioWorld,
+  { function: address, device }: { readonly function: DevicePlan['function']; readonly device: DeliveredDevice },
+): Promise<Finding | undefined> {
+  const lost = await inspectDriver(world, address);
+  if (lost !== undefined) return lost;
+  const node = await world.vfio.group(device.iommuGroup);
+  if (node?.device.major === device.device.major && node.device.minor === device.device.minor) return undefined;
+  return {
+    kind: 'astray',
+    reason: `the device node of IOMMU group ${device.iommuGroup} is not the one that was given`,
+  };
+}
+
+async function inspectDriver(world: VfioWorld, address: DevicePlan['function']): Promise<Finding | undefined> {
+  const facts = await factsOf(world, address);
+  if (facts === undefined) return { kind: 'gone', reason: `VF ${address} is gone from the node` };
+  if (facts.driver === vfioDriver) return undefined;
+  return { kind: 'astray', reason: `VF ${address} has the driver ${facts.driver ?? '(none)'}, not ${vfioDriver}` };
 }
 
 async function factsOf(world: VfioWorld, address: DevicePlan['function']): Promise<FunctionFacts | undefined> {

@@ -5,6 +5,7 @@ import { parseGoBoolean } from './go-boolean.js';
 import { parsePositiveGoDuration } from './go-duration.js';
 import { type HostPort, parseDialAddress, parseListenAddress } from './host-port.js';
 import { parseLogLevel } from './log-level.js';
+import { parseResourceNames } from './resource-names.js';
 import { parseDialUrl, parseListenUrl, type SocketUrl } from './socket-url.js';
 import { parseSpiffeTemplate } from './spiffe-template.js';
 
@@ -59,6 +60,12 @@ export const names: SettingKind<readonly string[]> = {
   label: 'names',
   form: '`a` or `a,b,c`, none of them twice, at least one',
   parse: parseDistinctNames,
+};
+
+export const resourceNames: SettingKind<readonly string[]> = {
+  label: 'resource names',
+  form: '`domain/capability,domain/capability`, none of them twice; empty text is the empty list',
+  parse: parseResourceNames,
 };
 
 export const map: SettingKind<Readonly<Record<string, string>>> = {

@@ -13,6 +13,7 @@ import {
   oneOf,
   optional,
   path,
+  resourceNames,
   type SettingKind,
   spiffeTemplate,
   text,
@@ -234,6 +235,12 @@ const settingsTable: { readonly [Key in keyof Settings]: Setting<Settings[Key]> 
     meaning:
       'Serves VFIO also where no IOMMU stands behind a VF. Its client can then reach all memory of the machine. The ' +
       "kernel's `vfio.enable_unsafe_noiommu_mode` has to be on as well.",
+  },
+  vfioAtAllocate: {
+    variable: 'NSM_VFIO_AT_ALLOCATE',
+    kind: resourceNames,
+    default: '',
+    meaning: 'Resources whose pods get a VF on vfio-pci with each token, at Allocate, and no connection. Empty: none.',
   },
   logLevel: {
     variable: 'NSM_LOG_LEVEL',

@@ -36,6 +36,7 @@ export interface Settings {
   readonly vfioAfterUse: 'return' | 'keep';
   readonly vfioUnknownOwner: 'refuse' | 'trust-client';
   readonly vfioNoIommu: boolean;
+  readonly vfioAtAllocate: readonly string[];
   readonly logLevel: LogLevel;
   readonly logFormat: 'text' | 'json';
   readonly telemetry: boolean;
