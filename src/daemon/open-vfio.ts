@@ -26,6 +26,7 @@ const auditMs = 10_000;
 /** What VFIO needs of the node: cgroups, the nodes of IOMMU groups, and kubelet's word on whose a token is. */
 export async function openVfio({ settings, names, clock, log }: VfioParts): Promise<Omit<VfioOutside, 'podDoor'>> {
   const { devicePluginPath, podResourcesPath, vfioUnknownOwner, vfioAfterUse, vfioNoIommu } = settings;
+  reportUnknown(settings.vfioAtAllocate, { names: names(), log });
   return {
     access: await deviceAccess(settings.cgroupPath, log),
     nodes: new VfioFolder(settings.vfioPath, log),
@@ -40,6 +41,16 @@ export async function openVfio({ settings, names, clock, log }: VfioParts): Prom
     afterUse: vfioAfterUse,
     noIommuAllowed: vfioNoIommu,
   };
+}
+
+/** They may be offered later, as the configuration is followed; more likely one of them is misspelt. */
+function reportUnknown(
+  resources: readonly string[],
+  { names, log }: { readonly names: readonly string[]; readonly log: Log },
+): void {
+  const unknown = resources.filter((resource) => !names.includes(resource));
+  if (unknown.length === 0) return;
+  log.warn('NSM_VFIO_AT_ALLOCATE lists what is not offered', { resources: unknown, offered: names });
 }
 
 /** KERNEL needs no cgroups: where there are none that decide about devices only VFIO is refused, and says why. */
