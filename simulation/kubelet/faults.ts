@@ -6,6 +6,8 @@ export interface KubeletFaults {
   emptyLists: number;
   /** Pods that List leaves out although they run: after a restart without the API server kubelet knows only some. */
   unlistedPods: readonly string[];
+  /** List names these ids beside those of its pods, as those of a pod of which nobody knows. */
+  strangers: { readonly resource: string; readonly ids: readonly string[] } | undefined;
   /** Every List fails with this. */
   listError: { code: status; details: string } | undefined;
   /** Every Get fails with this. */
@@ -23,6 +25,7 @@ export function noFaults(): KubeletFaults {
   return {
     emptyLists: 0,
     unlistedPods: [],
+    strangers: undefined,
     listError: undefined,
     getError: undefined,
     listHangs: false,

@@ -1,5 +1,9 @@
 import { type Server, type sendUnaryData, status } from '@grpc/grpc-js';
-import { type RegisterRequest, RegistrationService } from '../../apis/generated/deviceplugin-v1beta1.js';
+import {
+  ContainerAllocateResponse,
+  type RegisterRequest,
+  RegistrationService,
+} from '../../apis/generated/deviceplugin-v1beta1.js';
 import { PodResourcesListerService } from '../../apis/generated/podresources-v1.js';
 import { PodResourcesListerService as AlphaPodResourcesListerService } from '../../apis/generated/podresources-v1alpha1.js';
 import type { AdmittedPod } from './checkpoint.js';
@@ -69,7 +73,16 @@ function answerList(
   }
   const empty = faults.emptyLists > 0;
   if (empty) faults.emptyLists -= 1;
-  callback(null, podList(empty ? [] : pods().filter(({ wish }) => !faults.unlistedPods.includes(wish.name))));
+  const listed = empty ? [] : pods().filter(({ wish }) => !faults.unlistedPods.includes(wish.name));
+  callback(null, podList([...listed, ...strangers(faults)]));
+}
+
+function strangers({ strangers: wanted }: KubeletFaults): AdmittedPod[] {
+  if (wanted === undefined) return [];
+  const { resource, ids } = wanted;
+  const response = ContainerAllocateResponse.fromPartial({});
+  const wish = { namespace: 'nowhere', name: 'stranger', container: 'c', requests: {} };
+  return [{ uid: '00000000-0000-4000-8000-000000000000', wish, grants: new Map([[resource, { ids, response }]]) }];
 }
 
 function allocatable(devices: DeviceManager) {

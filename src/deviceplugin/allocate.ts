@@ -7,6 +7,7 @@ import type {
 import { ForwarderError } from '../ports/error.js';
 import { deviceAnswer } from './device-answer.js';
 import type { GivenDevice } from './device-giver.js';
+import { quotedId } from './quoted-id.js';
 import { tokenEnvironment } from './token-environment.js';
 import type { TokenOffer } from './token-offer.js';
 
@@ -44,7 +45,7 @@ function checkIds({ offer, resource }: Allocation, ids: readonly string[]): read
   const known = new Map(offer.tokens(resource).map((token) => [token.id, token]));
   const seen = new Set<string>();
   for (const id of ids) {
-    if (!known.has(id)) throw new ForwarderError('not-found', `${resource} has no token ${JSON.stringify(id)}`);
+    if (!known.has(id)) throw new ForwarderError('not-found', `${resource} has no token ${quotedId(id)}`);
     if (seen.has(id)) throw new ForwarderError('invalid', `the token ${id} is asked for twice in one request`);
     seen.add(id);
   }

@@ -25,6 +25,8 @@ export interface Look {
 
 /** How many of a rival's ids are named. */
 const SAMPLE = 3;
+/** How much of each; the proto allows 63 characters. */
+const longest = 80;
 
 /**
  * Tells whether kubelet still goes by our list. It keeps one endpoint for each resource name and lets the newest
@@ -45,7 +47,7 @@ export class FollowedList {
 
 function judge({ counted, own, healthy }: Look): Followed {
   const ids = [...counted].filter((id) => !own.has(id));
-  if (ids.length > 0) return { kind: 'rival', ids: ids.slice(0, SAMPLE) };
+  if (ids.length > 0) return { kind: 'rival', ids: ids.slice(0, SAMPLE).map((id) => id.slice(0, longest)) };
   const forgotten = healthy.size > 0 && ![...healthy].some((id) => counted.has(id));
   return { kind: forgotten ? 'nobody' : 'ours' };
 }

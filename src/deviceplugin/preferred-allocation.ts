@@ -26,7 +26,7 @@ interface Choice {
 
 /**
  * The ids to prefer, for each container: those that kubelet must take, then others by the policy. Never more than are
- * asked for, and none but those that kubelet says are available.
+ * asked for, and none but tokens that kubelet says are available: however long its lists are, few are chosen among.
  */
 export function preferredAllocation(
   policy: AllocationPolicy,
@@ -35,8 +35,12 @@ export function preferredAllocation(
 ): PreferredAllocationResponse {
   const known = new Map(tokens.map((token) => [token.id, token]));
   const placeOf = (id: string) => placeText(policy, known.get(id));
+  const own = (ids: readonly string[]) => [...new Set(ids)].filter((id) => known.has(id));
   return {
-    containerResponses: request.containerRequests.map((one) => ({ deviceIDs: preferredIds(policy, one, placeOf) })),
+    containerResponses: request.containerRequests.map((one) => {
+      const [availableDeviceIDs, mustIncludeDeviceIDs] = [own(one.availableDeviceIDs), own(one.mustIncludeDeviceIDs)];
+      return { deviceIDs: preferredIds(policy, { ...one, availableDeviceIDs, mustIncludeDeviceIDs }, placeOf) };
+    }),
   };
 }
 
@@ -50,8 +54,8 @@ function preferredIds(
   { mustIncludeDeviceIDs, availableDeviceIDs, allocationSize }: ContainerPreferredAllocationRequest,
   placeOf: (id: string) => string,
 ): string[] {
-  const must = [...new Set(mustIncludeDeviceIDs)];
-  const free = [...new Set(availableDeviceIDs)].filter((id) => !must.includes(id));
+  const must = mustIncludeDeviceIDs;
+  const free = availableDeviceIDs.filter((id) => !must.includes(id));
   const size = Math.max(0, allocationSize);
   const choice = { must, free, size, placeOf };
   return [...must, ...others(policy, choice)].slice(0, size);

@@ -1,6 +1,6 @@
 import type { Clock } from '../ports/clock.js';
 import { type ForwarderError, toForwarderError } from '../ports/error.js';
-import type { Log } from '../ports/log.js';
+import type { Log, LogFields } from '../ports/log.js';
 import { Absences } from './absences.js';
 import type { CheckpointReader } from './checkpoint-account.js';
 import type { GuardedOffer } from './guarded-offer.js';
@@ -108,7 +108,10 @@ export class TokenReconciler {
     const known = this.#held();
     const listed = new Map<string, string[]>();
     for (const [id, { resource }] of owners) {
-      if (!known.has(id)) listed.set(resource, [...(listed.get(resource) ?? []), id]);
+      if (known.has(id)) continue;
+      const ids = listed.get(resource);
+      if (ids === undefined) listed.set(resource, [id]);
+      else ids.push(id);
     }
     if (listed.size === 0) return known;
     this.#report(this.#parts.offer.restore(listed));
@@ -141,7 +144,7 @@ export class TokenReconciler {
     if (text === this.#reported) return;
     this.#reported = text;
     if (surplus.length + unknownNames.length + duplicates.length === 0) return;
-    this.#parts.log.warn('pods hold tokens that cannot be taken over', rest);
+    this.#parts.log.warn('pods hold tokens that cannot be taken over', reported(rest));
   }
 
   #giveBack(ids: readonly string[]): void {
@@ -162,4 +165,17 @@ export class TokenReconciler {
     const until = offer.opened.aborted ? 'the last good answer stays' : 'no token can be had until it does';
     log.warn(`kubelet does not say which pods hold tokens: ${until}`, { reason: error.message });
   }
+}
+
+/** How many of a kind are named. */
+const SAMPLE = 20;
+
+/** The report for people, whatever its length: some of each kind, and how many more there are. */
+function reported(report: Pick<RestoreReport, 'surplus' | 'unknownNames' | 'duplicates'>): LogFields {
+  return Object.fromEntries(
+    Object.entries(report).flatMap(([kind, tokens]) => {
+      const named = tokens.slice(0, SAMPLE).map(({ name, token }) => ({ name, token: token.slice(0, 80) }));
+      return [[kind, named], ...(tokens.length > SAMPLE ? [[`${kind}Count`, tokens.length]] : [])];
+    }),
+  );
 }
