@@ -83,8 +83,9 @@ describe('kubelet allocating tokens', () => {
   it('gets an answer to the calls that need none', async () => {
     expect(await endpoint.options()).to.include({ preStartRequired: false, getPreferredAllocationAvailable: false });
     await endpoint.preStart([`${NAME}#0`]);
-    const one = { availableDeviceIDs: ['a', 'b', 'c'], mustIncludeDeviceIDs: ['c'], allocationSize: 2 };
+    const [a, b, c] = [`${NAME}#0`, `${NAME}#1`, `${NAME}#2`] as const;
+    const one = { availableDeviceIDs: ['unknown', a, b, c], mustIncludeDeviceIDs: [c], allocationSize: 2 };
     const { containerResponses } = await endpoint.preferred({ containerRequests: [one] });
-    expect(containerResponses.map(({ deviceIDs }) => deviceIDs)).to.deep.equal([['c', 'a']]);
+    expect(containerResponses.map(({ deviceIDs }) => deviceIDs)).to.deep.equal([[c, a]]);
   });
 });

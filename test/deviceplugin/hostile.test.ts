@@ -28,10 +28,11 @@ describe('a hostile kubelet', function () {
   beforeEach(async () => {
     rig = await PluginRig.create();
     offer = new ModelOffer({ [NAME]: 64, [OTHER]: 2 });
+    endpoint = new PluginEndpoint(rig.socketOf(NAME));
   });
 
   afterEach(async () => {
-    endpoint?.close();
+    endpoint.close();
     await rig[Symbol.asyncDispose]();
   });
 
@@ -41,7 +42,6 @@ describe('a hostile kubelet', function () {
     plugin.serve();
     await rig.allocatable(NAME, 64);
     await rig.allocatable(OTHER, 2);
-    endpoint = new PluginEndpoint(rig.socketOf(NAME));
   }
 
   async function refusal(ids: string[]): Promise<string> {
