@@ -3,7 +3,8 @@ import { handedOn } from '../../src/daemon/handed-on.js';
 import { offerFromPool } from '../../src/daemon/offer-from-pool.js';
 import { podDeviceGiver } from '../../src/daemon/pod-device-giver.js';
 import { PluginRig } from '../deviceplugin/plugin-rig.js';
-import { addClient, kindOf, SimulatedForwarder, tokenName } from '../forwarder/simulated-forwarder.js';
+import { kindOf } from '../forwarder/kind-of.js';
+import { addClient, SimulatedForwarder, tokenName } from '../forwarder/simulated-forwarder.js';
 import { never } from '../sim/expectations.js';
 
 const vf = '0000:01:10.0';

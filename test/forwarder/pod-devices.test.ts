@@ -3,8 +3,9 @@ import type { HandedDevice } from '../../src/forwarder/elements/hand-to-pod.js';
 import { parsePciAddress } from '../../src/ports/pci-address.js';
 import type { TokenId } from '../../src/resourcepool/token-id.js';
 import type { Fault } from '../sim/fault-plan.js';
+import { kindOf } from './kind-of.js';
 import { messageOf, type OneClient, oneClient } from './one-client.js';
-import { kindOf, type SimulatedForwarder, type SimulatedForwarderOptions } from './simulated-forwarder.js';
+import type { SimulatedForwarder, SimulatedForwarderOptions } from './simulated-forwarder.js';
 import { unlessEnded } from './simulated-process.js';
 
 const vf = parsePciAddress('0000:01:10.0');
