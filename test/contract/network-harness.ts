@@ -40,7 +40,7 @@ export interface NetworkSuite {
 
 /** A signal for calls that end by themselves; generous, for it is only a safety net. */
 export function inTime(): AbortSignal {
-  return AbortSignal.timeout(8000);
+  return AbortSignal.timeout(50_000);
 }
 
 /** Awaits a failure and checks its kind; returns it for a look at its message. */

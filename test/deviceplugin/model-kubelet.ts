@@ -5,7 +5,7 @@ import { SimulatedKubelet } from '../../simulation/kubelet/simulated-kubelet.js'
 import type { Ending, KubeletHarness } from '../contract/kubelet-harness.js';
 import { FastClock } from './fast-clock.js';
 
-const patienceMs = 8_000;
+const patienceMs = 50_000;
 
 /** The simulated kubelet as the contract sees it. */
 export class ModelKubelet implements KubeletHarness {

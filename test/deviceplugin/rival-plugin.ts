@@ -45,7 +45,7 @@ export class RivalPlugin implements AsyncDisposable {
       socket: join(this.#folder, 'kubelet.sock'),
       method: RegistrationService.register,
       request: { version: 'v1beta1', endpoint: 'rival.sock', resourceName: resource, options: undefined },
-      signal: AbortSignal.timeout(5_000),
+      signal: AbortSignal.timeout(50_000),
     });
   }
 

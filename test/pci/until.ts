@@ -1,4 +1,4 @@
-const patience = 8_000;
+const patience = 50_000;
 
 /** Waits for a condition. Gives up before the test does, so that a failed wait does not keep the run from ending. */
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {

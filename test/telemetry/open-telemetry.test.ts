@@ -15,7 +15,7 @@ function open(endpoint: string, log = keptLog()): OpenTelemetry {
 
 /** Long enough for everything to be sent. */
 function patience(): AbortSignal {
-  return AbortSignal.timeout(8_000);
+  return AbortSignal.timeout(50_000);
 }
 
 describe('telemetry with a collector', () => {

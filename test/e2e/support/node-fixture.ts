@@ -94,5 +94,5 @@ function whyNot(): string | undefined {
 
 /** A signal for calls that end by themselves; generous, for it is only a safety net. */
 export function inTime(): AbortSignal {
-  return AbortSignal.timeout(20_000);
+  return AbortSignal.timeout(50_000);
 }
