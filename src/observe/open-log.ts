@@ -1,5 +1,6 @@
 import pino from 'pino';
 import type { Log, LogFields } from '../ports/log.js';
+import { shortText } from '../ports/short-text.js';
 import { redact } from './redact.js';
 import { textLine } from './text-line.js';
 import type { Verbosity } from './verbosity.js';
@@ -20,6 +21,9 @@ export interface LogOptions {
   readonly write?: (line: string) => void;
 }
 
+/** Characters: peers choose what some of it says. Messages of errors are shorter. */
+const longest = { message: 8000, field: 1000 } as const;
+
 /** A log whose lines are written at once, so that none is lost by an abrupt end, and show no token. */
 export function openLog({ verbosity, format, name, write = standardOutput() }: LogOptions): Log {
   const writeRedacted = (line: string) => write(redact(line));
@@ -27,7 +31,7 @@ export function openLog({ verbosity, format, name, write = standardOutput() }: L
     format === 'text' ? (line: Line) => writeRedacted(textLine(line, new Date())) : jsonLines({ write: writeRedacted });
   const withFields = (base: LogFields): Log => {
     const at = (level: Line['level']) => (message: string, fields?: LogFields) => {
-      if (verbosity.shows(level)) log({ level, message, fields: { ...base, ...fields } });
+      if (verbosity.shows(level)) log(cut({ level, message, fields: { ...base, ...fields } }));
     };
     return {
       debug: at('debug'),
@@ -38,6 +42,13 @@ export function openLog({ verbosity, format, name, write = standardOutput() }: L
     };
   };
   return withFields({ name });
+}
+
+/** Ids, names and URLs are as long as whoever sent them likes. */
+function cut({ level, message, fields }: Line): Line {
+  const short = (value: unknown) => (typeof value === 'string' ? shortText(value, longest.field) : value);
+  const shortened = Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, short(value)]));
+  return { level, message: shortText(message, longest.message), fields: shortened };
 }
 
 /** Pino shall write everything: what is shown is decided before. */

@@ -1,3 +1,5 @@
+import { shortText } from './short-text.js';
+
 /**
  * The closed set of ways in which anything here can fail.
  *
@@ -29,7 +31,10 @@ export type ErrorKind =
 /** Structured facts about a failure, for logs and tests; never secrets. */
 export type ErrorDetails = Readonly<Record<string, string | number | boolean | undefined>>;
 
-/** The one error class. Its message is for people: it names the value and the rule. */
+/** What fits into a log line and into the headers of an answer, whatever value a message names. */
+const longestMessage = 4000;
+
+/** The one error class. Its message is for people: it names the value and the rule, and is cut where it is far too long. */
 export class ForwarderError extends Error {
   override readonly name = 'ForwarderError';
   readonly kind: ErrorKind;
@@ -42,7 +47,7 @@ export class ForwarderError extends Error {
     message: string,
     more: { cause?: unknown; details?: ErrorDetails; undoFailures?: readonly ForwarderError[] } = {},
   ) {
-    super(message, more.cause === undefined ? undefined : { cause: more.cause });
+    super(shortText(message, longestMessage), more.cause === undefined ? undefined : { cause: more.cause });
     this.kind = kind;
     this.details = more.details ?? {};
     this.undoFailures = more.undoFailures ?? [];

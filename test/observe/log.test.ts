@@ -36,6 +36,15 @@ describe('a log line as text', () => {
     expect(rest(lines[0])).to.equal('[ERRO] [name:forwarder-1] [stack:a at b] [list:["x","y"]] first second third\n');
   });
 
+  it('says the beginning of what is far too long, and how long it was', () => {
+    for (const format of ['text', 'json'] as const) {
+      const { log, lines } = opened(format);
+      log.warn('m'.repeat(1_000_000), { connection: 'i'.repeat(1_000_000) });
+      expect(lines[0]).to.have.length.below(10_000);
+      expect(lines[0]).to.include('mmm… (1000000 characters)').and.to.include('iii… (1000000 characters)');
+    }
+  });
+
   it('is written also with fields that JSON cannot say', () => {
     const { log, lines } = opened();
     const loop: Record<string, unknown> = {};
