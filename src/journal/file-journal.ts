@@ -7,7 +7,7 @@ import type { Place } from './file-calls.js';
 import type { History } from './history.js';
 import { JournalFile } from './journal-file.js';
 import { keepAside } from './keep-aside.js';
-import type { Found } from './read-journal.js';
+import { type Found, longest } from './read-journal.js';
 import { writeRefusal } from './refusal.js';
 
 /**
@@ -16,6 +16,9 @@ import { writeRefusal } from './refusal.js';
  */
 const slack = 4000;
 const changesPerRecord = 3;
+
+/** And when so many bytes were added to it, and twice what it had; early enough when it is near the longest of all. */
+const byteSlack = 16 * 1024 * 1024;
 
 /**
  * {@link Journal} in a file that is read only at the start: memory has all of it, and whatever becomes of the file, it
@@ -33,6 +36,7 @@ export class FileJournal implements Journal, Disposable {
   /** Batches that were noted and count among the contents, but are not in the file. */
   #unwritten: (readonly JournalChange[])[] = [];
   #compactFrom = 0;
+  #compactFromBytes = 0;
   #failing = false;
   #closed = false;
 
@@ -120,16 +124,20 @@ export class FileJournal implements Journal, Disposable {
     this.#file = file;
     this.#unwritten = [];
     this.#compactFrom = 0;
+    this.#compactFromBytes = 0;
   }
 
   #compact(): void {
-    const { changes } = this.#file ?? { changes: 0 };
-    if (changes <= Math.max(this.#compactFrom, this.#tooMany())) return;
+    const { changes, added, first } = this.#file ?? { changes: 0, added: 0, first: 0 };
+    const isMany = changes > Math.max(this.#compactFrom, this.#tooMany());
+    const isLong = added > Math.max(this.#compactFromBytes, Math.min(byteSlack + 2 * first, (longest - first) / 2));
+    if (!isMany && !isLong) return;
     try {
       this.#writeAnew(this.#contents);
     } catch (error) {
       // All is on record in the long file. The next attempt has to wait, for it may cost as much and fail again.
       this.#compactFrom = changes + slack;
+      this.#compactFromBytes = added + byteSlack;
       const { message } = writeRefusal(this.#place.file, error);
       this.#log?.warn(`no shorter file can take the place of the journal: ${message}`, { changes });
     }

@@ -6,7 +6,7 @@ import type { Place } from './file-calls.js';
 import { encodeHeader, seedOf } from './header.js';
 import type { History } from './history.js';
 import { makeFolder } from './make-folder.js';
-import type { Resumable } from './read-journal.js';
+import { longest, type Resumable } from './read-journal.js';
 
 const { O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
 
@@ -28,6 +28,8 @@ export class JournalFile implements Disposable {
   readonly #seed: number;
   readonly #fd: number;
   #size: number;
+  /** What it had when it was written as a whole, or found. */
+  readonly #first: number;
   #batches: number;
   #changes: number;
   #whole = true;
@@ -37,6 +39,7 @@ export class JournalFile implements Disposable {
     this.#seed = seedOf(place.bootId);
     this.#fd = fd;
     this.#size = size;
+    this.#first = size;
     this.#batches = batches;
     this.#changes = changes;
   }
@@ -77,6 +80,16 @@ export class JournalFile implements Disposable {
     return this.#changes;
   }
 
+  /** How many bytes were added since it was written as a whole, or found. */
+  get added(): number {
+    return this.#size - this.#first;
+  }
+
+  /** How many bytes it had then. */
+  get first(): number {
+    return this.#first;
+  }
+
   /**
    * False when what is on record is not all in the file: a failed batch could not be cut off, or somebody else has
    * removed, shortened or lengthened it. For the latter it is looked at now and then, as a look costs half a write.
@@ -87,9 +100,10 @@ export class JournalFile implements Disposable {
     return size === this.#size && nlink > 0;
   }
 
-  /** Adds a batch. When that fails the file is as before; if that cannot be had, it is not {@link isOurs} any more. */
+  /** Adds a batch, unless no start would read so long a file. When that fails the file is as before; if that cannot be had, it is not {@link isOurs} any more. */
   append(changes: readonly JournalChange[]): void {
     const bytes = Buffer.from(encodeBatch(this.#seed, this.#batches + 1, changes));
+    if (this.#size + bytes.length > longest) throw new Error(`it would be longer than ${longest} bytes`);
     try {
       writeAll(this.#place, this.#fd, bytes);
     } catch (error) {

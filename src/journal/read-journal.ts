@@ -28,7 +28,7 @@ export interface Found {
 }
 
 /** Far more than the journal of a node with thousands of VFs, and less than the memory of the process. */
-const longest = 256 * 1024 * 1024;
+export const longest = 256 * 1024 * 1024;
 
 /**
  * Reads the journal as it is. Nothing about a file is an error: it can be read, or a part of it can, or nothing.

@@ -136,6 +136,19 @@ describe('a journal that cannot be written', () => {
     expect(run.records()).to.deep.equal({ a: { n: 3_999 } });
   });
 
+  it('is written anew before it is long, however few and long its records are', () => {
+    const text = 'x'.repeat(1_000_000);
+    let longest = 0;
+    for (let n = 0; n < 50; n += 1) {
+      run.journal.write([{ key: 'a', value: { n, text } }]);
+      longest = Math.max(longest, statSync(join(folder.path, 'journal')).size);
+    }
+    expect(longest).to.be.below(20 * 1024 * 1024);
+    restart();
+    expect(run.history.kind).to.equal('intact');
+    expect(run.records()).to.deep.equal({ a: { n: 49, text } });
+  });
+
   it('opens where a file has the name of its folder, and refuses every write', () => {
     writeFileSync(join(folder.path, 'file'), '');
     run.process.end();
