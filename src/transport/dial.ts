@@ -7,6 +7,7 @@ import type { CertificateSource } from '../ports/identity.js';
 import { clientOptions } from './client-options.js';
 import { shelfDefaults } from './descriptor-shelf.js';
 import { type EndpointAddress, grpcTarget } from './endpoint-address.js';
+import { limits } from './limits.js';
 import type { PeerIdentity } from './peer-check.js';
 import { SingleConnectionCredentials } from './single-connection-credentials.js';
 import { handOver } from './socket-handover.js';
@@ -61,6 +62,7 @@ class Attempt {
     const secure = new SingleConnectionCredentials((socket) => this.#secure(socket));
     this.#client = new Client(grpcTarget(options.address), secure, {
       ...clientOptions,
+      'grpc.max_receive_message_length': limits.longestMessage,
       // One attempt is all it gets: the next one would come long after this channel is closed.
       'grpc.initial_reconnect_backoff_ms': 60_000,
       'grpc.max_reconnect_backoff_ms': 60_000,

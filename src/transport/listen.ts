@@ -10,8 +10,10 @@ import { noTelemetry, type Telemetry } from '../ports/telemetry.js';
 import { addServices } from './add-services.js';
 import { shelfDefaults } from './descriptor-shelf.js';
 import { type EndpointAddress, parseEndpointAddress } from './endpoint-address.js';
+import { limits } from './limits.js';
 import { startListening } from './listening-socket.js';
 import { type Peer, peerOn } from './peer.js';
+import { refusalLog } from './refusal-log.js';
 import type { Service } from './service.js';
 import { handOver } from './socket-handover.js';
 import { type SecureConnection, TlsAcceptor } from './tls-acceptor.js';
@@ -27,15 +29,11 @@ export interface ListenOptions {
   readonly telemetry?: Telemetry;
   /** Ends the server at once, running calls and all. */
   readonly signal: AbortSignal;
-  readonly handshakeTimeoutMs?: number;
-  readonly maxHandshakes?: number;
-  /** No limit without it; beyond it new connections are closed. */
-  readonly maxConnections?: number;
+  /** Others in the place of {@link limits}. */
+  readonly limits?: Partial<Readonly<Record<keyof typeof limits, number>>>;
   /** How long a peer may owe us a descriptor that it announced, ms. */
   readonly descriptorPatienceMs?: number;
 }
-
-const defaults = { handshakeTimeoutMs: 10_000, maxHandshakes: 512 } as const;
 
 /**
  * Serves gRPC over mutual TLS with descriptor passing below it. Waits for the first certificate, then listens.
@@ -54,12 +52,16 @@ export async function listen(options: ListenOptions): Promise<Listener> {
 export class Listener implements AsyncDisposable {
   readonly #options: ListenOptions;
   readonly #address: EndpointAddress;
-  readonly #grpc = new Server();
-  readonly #injector = this.#grpc.createConnectionInjector(ServerCredentials.createInsecure());
+  readonly #limits: Readonly<Record<keyof typeof limits, number>>;
+  readonly #grpc: Server;
+  readonly #injector: ReturnType<Server['createConnectionInjector']>;
+  readonly #refused: (reason: string) => void;
   readonly #net: NetServer;
   readonly #acceptor: TlsAcceptor;
   readonly #transports = new Set<Duplex>();
   readonly #peers = new Map<string, Peer>();
+  /** How many connections each SPIFFE ID has. */
+  readonly #connectionsOf = new Map<string, number>();
   readonly #onAbort = () => void this.#close();
   #connections = 0;
   #url: string;
@@ -68,16 +70,24 @@ export class Listener implements AsyncDisposable {
     this.#options = options;
     this.#address = address;
     this.#url = options.url;
+    this.#limits = { ...limits, ...options.limits };
+    this.#refused = refusalLog(options.log, options.clock);
+    this.#grpc = new Server({
+      'grpc.max_receive_message_length': this.#limits.longestMessage,
+      'grpc.max_concurrent_streams': this.#limits.mostStreams,
+      'grpc.max_connection_idle_ms': this.#limits.idleTimeoutMs,
+    });
+    this.#injector = this.#grpc.createConnectionInjector(ServerCredentials.createInsecure());
     this.#net = createServer({ pauseOnConnect: address.kind === 'unix', noDelay: true }, (socket) =>
       this.#accept(socket),
     );
     this.#acceptor = new TlsAcceptor({
       source: options.source,
       clock: options.clock,
-      handshakeTimeoutMs: options.handshakeTimeoutMs ?? defaults.handshakeTimeoutMs,
-      maxHandshakes: options.maxHandshakes ?? defaults.maxHandshakes,
+      handshakeTimeoutMs: this.#limits.handshakeTimeoutMs,
+      maxHandshakes: this.#limits.mostHandshakes,
       onSecure: (connection) => this.#inject(connection),
-      onRefused: (error) => options.log.warn(`connection refused: ${error.message}`),
+      onRefused: (error) => this.#refused(error.message),
     });
     const { services, telemetry = noTelemetry } = options;
     addServices(this.#grpc, services, { peerOf: (id) => this.#peerOf(id), telemetry });
@@ -135,10 +145,11 @@ export class Listener implements AsyncDisposable {
   }
 
   #accept(socket: Socket): void {
-    const { maxConnections = Number.POSITIVE_INFINITY, log } = this.#options;
+    const { log } = this.#options;
+    const { mostConnections } = this.#limits;
     socket.on('error', (error) => log.debug(`connection failed: ${error.message}`));
-    if (this.#transports.size >= maxConnections) {
-      log.warn(`connection refused: more than ${maxConnections} at once`);
+    if (this.#transports.size >= mostConnections) {
+      this.#refused(`more than ${mostConnections} at once`);
       socket.destroy();
       return;
     }
@@ -162,7 +173,9 @@ export class Listener implements AsyncDisposable {
     this.#acceptor.accept(transport);
   }
 
+  /** @throws ForwarderError `exhausted` when the peer has too many already */
   #inject({ transport, tls, identity }: SecureConnection): void {
+    this.#count(transport, identity.spiffeId);
     this.#connections += 1;
     const id = `connection-${this.#connections}`;
     this.#peers.set(id, peerOn(transport, identity));
@@ -171,6 +184,18 @@ export class Listener implements AsyncDisposable {
     Object.defineProperty(tls, 'remoteAddress', { value: id });
     Object.defineProperty(tls, 'remotePort', { value: undefined });
     this.#injector.injectConnection(tls);
+  }
+
+  #count(transport: Duplex, spiffeId: string): void {
+    const others = this.#connectionsOf.get(spiffeId) ?? 0;
+    const { mostConnectionsOfOne: most } = this.#limits;
+    if (others >= most) throw new ForwarderError('exhausted', `${spiffeId} has ${most} connections already`);
+    this.#connectionsOf.set(spiffeId, others + 1);
+    transport.once('close', () => {
+      const left = (this.#connectionsOf.get(spiffeId) ?? 1) - 1;
+      if (left > 0) this.#connectionsOf.set(spiffeId, left);
+      else this.#connectionsOf.delete(spiffeId);
+    });
   }
 
   #peerOf(id: string): Peer {

@@ -71,7 +71,7 @@ describe('a server refuses', () => {
   });
 
   it('silent connections after the handshake timeout, and lets new ones in before that', async () => {
-    await using pair = await nodePair(echo, { maxHandshakes: 50, handshakeTimeoutMs: 200 });
+    await using pair = await nodePair(echo, { limits: { mostHandshakes: 50, handshakeTimeoutMs: 200 } });
     const path = pair.server.url.slice('unix://'.length);
     const connectSilently = () =>
       connect(path)
@@ -84,7 +84,7 @@ describe('a server refuses', () => {
   });
 
   it('more connections than it may have', async () => {
-    await using pair = await nodePair(echo, { maxConnections: 1 });
+    await using pair = await nodePair(echo, { limits: { mostConnections: 1 } });
     expect(await say(pair, 'first')).to.equal('first');
     await failure(say({ ...pair, channels: pair.client(pair.clientSource) }, 'second'));
     expect(pair.log.lines.join()).to.include('more than 1 at once');
