@@ -20,7 +20,7 @@ export class DaemonProcess extends RunningProgram {
   constructor({ home, env, program }: DaemonOptions) {
     super({
       name: 'the daemon',
-      command: [process.execPath, ...programArguments(program ?? freshest())],
+      command: daemonCommand(program),
       namespace: home,
       env: { ...inherited(), ...env },
       cwd: root,
@@ -42,8 +42,11 @@ export class DaemonProcess extends RunningProgram {
   }
 }
 
-function programArguments(program: 'compiled' | 'source'): readonly string[] {
-  return program === 'compiled' ? [join(root, 'dist/src/start.cjs')] : ['--import', 'tsx', join(root, 'src/start.cts')];
+/** The command that starts the daemon. */
+export function daemonCommand(program: 'compiled' | 'source' = freshest()): readonly [string, ...string[]] {
+  const { execPath } = process;
+  if (program === 'compiled') return [execPath, join(root, 'dist/src/start.cjs')];
+  return [execPath, '--import', 'tsx', join(root, 'src/start.cts')];
 }
 
 function freshest(): 'compiled' | 'source' {

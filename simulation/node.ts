@@ -92,12 +92,16 @@ export class SimulatedNode implements AsyncDisposable {
     return physicalFunctions(this.#options).flatMap(namesOf);
   }
 
+  /** The daemon's, all of it. */
+  get environment(): Readonly<Record<string, string>> {
+    return { ...daemonEnvironment(this.#parts, this.daemonName), ...this.#options.env };
+  }
+
   /** Starts the daemon, once or again after its end, and waits for nothing. */
   launchDaemon(): DaemonProcess {
-    const env = { ...daemonEnvironment(this.#parts, this.daemonName), ...this.#options.env };
     const { program } = this.#options;
     const home = this.#parts.hardware.home;
-    const daemon = new DaemonProcess({ home, env, ...(program !== undefined && { program }) });
+    const daemon = new DaemonProcess({ home, env: this.environment, ...(program !== undefined && { program }) });
     this.#daemon = this.#cleanup.use(daemon);
     return daemon;
   }
