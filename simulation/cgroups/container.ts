@@ -65,6 +65,11 @@ export class SimulatedContainer implements AsyncDisposable {
     return this.#place.path;
   }
 
+  /** Its cgroup in the file system. */
+  get folder(): string {
+    return join(this.#place.root, this.#place.path);
+  }
+
   get pid(): number {
     return this.#shell.pid ?? 0;
   }
@@ -81,8 +86,7 @@ export class SimulatedContainer implements AsyncDisposable {
 
   /** As after a change of its resources: whatever others allowed it is gone. */
   async update(): Promise<void> {
-    const { root, path, rules } = this.#place;
-    await rules.setAnew(join(root, path));
+    await this.#place.rules.setAnew(this.folder);
   }
 
   /** Ends the process, and the cgroup with it. */
@@ -92,7 +96,7 @@ export class SimulatedContainer implements AsyncDisposable {
       this.#shell.kill('SIGKILL');
       await ended;
     }
-    rmdirSync(join(this.#place.root, this.#place.path));
+    rmdirSync(this.folder);
   }
 
   async #run(line: string): Promise<string> {

@@ -6,7 +6,7 @@ import { toForwarderError } from '../../src/ports/error.js';
 import { mark } from '../traces.js';
 import { VfioNodes } from '../vfio-nodes.js';
 import { containerRules } from './container-rules.js';
-import { type CgroupVersion, mountedHierarchy } from './mounted-hierarchy.js';
+import { type CgroupVersion, mountedHierarchy, whyNoCgroups } from './mounted-hierarchy.js';
 
 /** What a node of this machine can offer for VFIO, or why it cannot. */
 export type Usable = { readonly version: CgroupVersion } | { readonly why: string };
@@ -18,13 +18,20 @@ export type Usable = { readonly version: CgroupVersion } | { readonly why: strin
 export async function usableCgroups(): Promise<Usable> {
   const version = ([1, 2] as const).find((it) => mountedHierarchy(it) !== undefined);
   if (version === undefined) return { why: 'no hierarchy of cgroups is mounted here that decides about devices' };
+  const why = await whyUnusable(version);
+  return why === undefined ? { version } : { why };
+}
+
+/** Why a node of this machine can have no pods in cgroups of this version; undefined when it can. */
+export async function whyUnusable(version: CgroupVersion): Promise<string | undefined> {
+  const why = whyNoCgroups(version);
+  if (why !== undefined) return why;
   try {
     await tryCgroup(version);
     await tryNodes();
-    return { version };
+    return undefined;
   } catch (thrown) {
-    const { message } = toForwarderError(thrown);
-    return { why: `needs root, who may make cgroups and device nodes (${message.split('\n')[0]})` };
+    return `cgroups and device nodes cannot be made here (${toForwarderError(thrown).message.split('\n')[0]})`;
   }
 }
 

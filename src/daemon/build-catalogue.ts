@@ -8,6 +8,14 @@ import type { PciConfig, PhysicalFunctionConfig } from '../settings/pci-config/p
 /** How many functions are read at a time. */
 const batch = 32;
 
+/** What is read to know what there is. */
+export interface CatalogueParts {
+  readonly pci: PciBus;
+  readonly log: Log;
+  /** VFs without an IOMMU may serve VFIO. */
+  readonly noIommuAllowed?: boolean;
+}
+
 /** A PF with its offered VFs, as read. */
 interface ReadPhysicalFunction {
   readonly config: PhysicalFunctionConfig;
@@ -20,12 +28,15 @@ interface ReadPhysicalFunction {
  *
  * @throws ForwarderError naming the PF or VF that the configuration lists and the node does not have
  */
-export async function buildCatalogue(config: PciConfig, pci: PciBus, log: Log): Promise<Catalogue> {
+export async function buildCatalogue(
+  config: PciConfig,
+  { pci, log, noIommuAllowed = false }: CatalogueParts,
+): Promise<Catalogue> {
   const read: ReadPhysicalFunction[] = [];
   for (const pf of config.physicalFunctions) read.push(await readPhysicalFunction(pf, pci));
   for (const pf of read) reportDriver(pf, log);
   const groups = new Set(read.map((pf) => pf.facts.iommuGroup).filter((group) => group !== undefined));
-  return { physicalFunctions: read.map((pf) => catalogued(pf, groups)) };
+  return { physicalFunctions: read.map((pf) => catalogued(pf, { groups, noIommuAllowed })) };
 }
 
 async function readPhysicalFunction(config: PhysicalFunctionConfig, pci: PciBus): Promise<ReadPhysicalFunction> {
@@ -62,17 +73,27 @@ function reportDriver({ config, facts }: ReadPhysicalFunction, log: Log): void {
   });
 }
 
-function catalogued(pf: ReadPhysicalFunction, pfGroups: ReadonlySet<number>): PoolPhysicalFunction {
+interface Rules {
+  /** Those of PFs. */
+  readonly groups: ReadonlySet<number>;
+  readonly noIommuAllowed: boolean;
+}
+
+function catalogued(pf: ReadPhysicalFunction, { groups, noIommuAllowed }: Rules): PoolPhysicalFunction {
+  // Where the PF has no group there is no IOMMU: a VF's is made up while vfio-pci has it, and says nothing.
+  const hasIommu = pf.facts.iommuGroup !== undefined;
   return {
     address: pf.config.address,
     names: pf.config.tokenNames,
     virtualFunctions: pf.virtualFunctions.map(({ facts, vfIndex }): PoolFunction => {
-      const { address, iommuGroup, numaNode } = facts;
-      const groupHasPhysicalFunction = iommuGroup !== undefined && pfGroups.has(iommuGroup);
+      const { address, numaNode } = facts;
+      const iommuGroup = hasIommu ? facts.iommuGroup : undefined;
+      const groupHasPhysicalFunction = iommuGroup !== undefined && groups.has(iommuGroup);
       return {
         address,
         vfIndex,
         ...(iommuGroup !== undefined && { iommuGroup }),
+        ...(iommuGroup === undefined && noIommuAllowed && { vfioWithoutGroup: true }),
         ...(numaNode !== undefined && { numaNode }),
         groupHasPhysicalFunction,
       };

@@ -22,6 +22,8 @@ export interface ConfigFollowerParts {
   readonly pci: PciBus;
   readonly provisioning: Provisioning;
   readonly namespaces: Namespaces;
+  /** NSM_VFIO_NO_IOMMU; off unless told. */
+  readonly noIommuAllowed?: boolean;
   /** NSM_CREATE_VFS. */
   readonly createVfs: 'max' | 'none';
   readonly log: Log;
@@ -74,14 +76,14 @@ export class ConfigFollower {
   }
 
   async #followFile(signal: AbortSignal): Promise<void> {
-    const { file, pci, log } = this.#parts;
+    const { file, log } = this.#parts;
     const reading = await readPciConfig(file, signal);
     if (!reading.ok) return this.#complain(reading.error.message);
     const config = reading.value;
     if (JSON.stringify(config) === JSON.stringify(this.#config)) return this.#complain(undefined);
     try {
       await provision({ physicalFunctions: this.#toProvision(config) }, this.#parts, signal);
-      const catalogue = await buildCatalogue(config, pci, log);
+      const catalogue = await buildCatalogue(config, this.#parts);
       const present = JSON.stringify([...(await this.#look(config))]);
       this.#config = config;
       this.#present = present;
@@ -116,7 +118,6 @@ export class ConfigFollower {
   }
 
   async #follow(found: Present): Promise<void> {
-    const { pci, log } = this.#parts;
     const present = JSON.stringify([...found]);
     const first = this.#present === undefined;
     if (present === this.#present) return;
@@ -126,7 +127,7 @@ export class ConfigFollower {
       if (functions === undefined) return [];
       return [{ ...pf, virtualFunctions: pf.virtualFunctions?.filter((vf) => functions.includes(vf)) }];
     });
-    const catalogue = await buildCatalogue({ physicalFunctions: there }, pci, log);
+    const catalogue = await buildCatalogue({ physicalFunctions: there }, this.#parts);
     const absent = physicalFunctions.filter((pf) => found.get(pf.address) === undefined);
     const empty = absent.map(({ address, tokenNames }) => ({ address, names: tokenNames, virtualFunctions: [] }));
     this.#present = present;

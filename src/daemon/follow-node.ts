@@ -10,7 +10,8 @@ import { watchLinks } from './link-watch.js';
 import { reportVfio } from './report-vfio.js';
 
 /** What following the node works with. */
-export interface FollowNodeParts extends Omit<ConfigFollowerParts, 'file' | 'createVfs' | 'onAdded'> {
+export interface FollowNodeParts
+  extends Omit<ConfigFollowerParts, 'file' | 'createVfs' | 'noIommuAllowed' | 'onAdded'> {
   readonly settings: Settings;
   readonly pool: ResourcePool;
   readonly reader: GroupReader;
@@ -21,12 +22,12 @@ export interface FollowNodeParts extends Omit<ConfigFollowerParts, 'file' | 'cre
 /** From now on, until the signal fires, the pool follows the configuration, the number of VFs and the links of PFs. */
 export function followNode(parts: FollowNodeParts, signal: AbortSignal): void {
   const { settings, pool, reader, forwarder, log } = parts;
-  const { sriovConfigFile: file, createVfs, linkLossHold: holdMs } = settings;
+  const { sriovConfigFile: file, createVfs, vfioNoIommu: noIommuAllowed, linkLossHold: holdMs } = settings;
   const onAdded = async (added: readonly PciAddress[]) => {
     await reportVfio(reader, added, log);
     await forwarder.survey(signal);
   };
-  void followConfig({ ...parts, file, createVfs, onAdded }, signal);
+  void followConfig({ ...parts, file, createVfs, noIommuAllowed, onAdded }, signal);
   const physicalFunctions = () => pool.report().physicalFunctions.map(({ address }) => address);
   if (holdMs !== undefined) void watchLinks({ ...parts, physicalFunctions, holdMs }, signal);
 }

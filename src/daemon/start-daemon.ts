@@ -169,7 +169,7 @@ async function readNode({ settings, config, clock, log }: DaemonParts, teardown:
   const namespaces = new KernelNamespaces();
   teardown.add('namespaces', async () => namespaces[Symbol.dispose]());
   await provision(config, { provisioning, pci, namespaces, createVfs: settings.createVfs, log }, signal);
-  const catalogue = await buildCatalogue(config, pci, log);
+  const catalogue = await buildCatalogue(config, { pci, log, noIommuAllowed: settings.vfioNoIommu });
   const tokensKeepToPhysicalFunction = settings.preferredAllocation !== 'none';
   const newTokenId = () => `sriov-${randomUUID()}` as TokenId;
   const pool = new ResourcePool(catalogue, newTokenId, { tokensKeepToPhysicalFunction });

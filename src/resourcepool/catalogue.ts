@@ -6,8 +6,10 @@ export interface PoolFunction {
   readonly address: PciAddress;
   /** The index under which its PF knows it; the position in the PF's list unless that list leaves VFs out. */
   readonly vfIndex?: number;
-  /** Absent when no IOMMU is active: such a function serves the kernel mechanism only. */
+  /** Absent when no IOMMU is active: such a function serves the kernel mechanism only, unless the next one says more. */
   readonly iommuGroup?: number;
+  /** It may serve VFIO without an IOMMU group, which the administrator has to allow. */
+  readonly vfioWithoutGroup?: true;
   /** Absent when unknown. */
   readonly numaNode?: number;
   /** True when the IOMMU group also holds a PF; vfio-pci would then take the PF away, and with it all its VFs. */

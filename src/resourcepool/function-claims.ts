@@ -182,7 +182,7 @@ export class FunctionClaims {
       function: address,
       physicalFunction: physicalFunction.address,
       vfIndex,
-      ...(lot.group && { iommuGroup: lot.group.number }),
+      ...(lot.group?.number !== undefined && { iommuGroup: lot.group.number }),
       token: claimed.token.id,
       driver: claimed.driver,
       ...(before && { supersedes: before.vf.address }),

@@ -38,7 +38,7 @@ export function viewFunction({ address, physicalFunction, vfIndex, lot, state }:
     address,
     physicalFunction: physicalFunction.address,
     vfIndex,
-    ...(lot.group && { iommuGroup: lot.group.number }),
+    ...(lot.group?.number !== undefined && { iommuGroup: lot.group.number }),
     use: viewUse(state),
   };
 }

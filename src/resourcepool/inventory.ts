@@ -66,21 +66,21 @@ export function createInventory(catalogue: Catalogue, leaving: ReadonlySet<PciAd
   const ranks = rankFunctions(catalogue);
   const groups = createGroups(catalogue);
   const functions = new Map<PciAddress, VirtualFunction>();
-  const lots = new Map<IommuGroup, Lot[]>([...groups.values()].map((group) => [group, []]));
+  const lots = new Map<IommuGroup, readonly Lot[]>();
   const physicalFunctions = catalogue.physicalFunctions.map((entry) => {
     const physicalFunction = createPhysicalFunction(entry);
     const ownLots = new Map<IommuGroup | undefined, Lot>();
     for (const [position, vf] of entry.virtualFunctions.entries()) {
-      const { address, iommuGroup } = vf;
+      const { address } = vf;
       const vfIndex = vfIndexAt(entry, position);
-      const group = iommuGroup === undefined ? undefined : groups.get(iommuGroup);
+      const group = groupOf(vf, groups);
       const lot = ownLots.get(group) ?? createLot(physicalFunction, group);
       ownLots.set(group, lot);
       const rank = ranks.get(address) ?? Number.POSITIVE_INFINITY;
       const place = { address, vfIndex, rank, physicalFunction, lot, entry: vf, leaving: leaving.has(address) };
       functions.set(address, { ...place, state: { kind: 'free' } });
     }
-    for (const [group, lot] of ownLots) if (group !== undefined) lots.get(group)?.push(lot);
+    for (const [group, lot] of ownLots) if (group !== undefined) lots.set(group, [...(lots.get(group) ?? []), lot]);
     return physicalFunction;
   });
   return { physicalFunctions, functions, lots };
@@ -104,6 +104,12 @@ function createGroups(catalogue: Catalogue): Map<number, IommuGroup> {
     groups.set(number, { number, hasPhysicalFunction, state: { kind: 'undecided' } });
   }
   return groups;
+}
+
+function groupOf(vf: PoolFunction, groups: ReadonlyMap<number, IommuGroup>): IommuGroup | undefined {
+  if (vf.iommuGroup !== undefined) return groups.get(vf.iommuGroup);
+  if (vf.vfioWithoutGroup !== true) return undefined;
+  return { number: undefined, hasPhysicalFunction: false, state: { kind: 'undecided' } };
 }
 
 function createPhysicalFunction({ address, names, virtualFunctions }: PoolPhysicalFunction): PhysicalFunction {

@@ -4,10 +4,11 @@ import type { DriverType } from './driver-type.js';
  * Functions that the IOMMU cannot tell apart, and that therefore have one driver type at a time: undecided until the
  * first of them is taken, then pinned until the last one is given back.
  *
- * A function without a group is alone in this respect and has no such object.
+ * A function without a group is alone in this respect and has no such object, unless it may serve VFIO all the same.
  */
 export interface IommuGroup {
-  readonly number: number;
+  /** Undefined of a function alone that may serve VFIO without an IOMMU. */
+  readonly number: number | undefined;
   readonly hasPhysicalFunction: boolean;
   state: IommuGroupState;
 }
@@ -42,7 +43,7 @@ export function canJoin(group: IommuGroup | undefined, driver: DriverType): bool
 export function pin(group: IommuGroup, driver: DriverType): void {
   const { state } = group;
   if (!canJoin(group, driver)) {
-    throw new Error(`bug: IOMMU group ${group.number} cannot be pinned to ${driver}`);
+    throw new Error(`bug: IOMMU group ${group.number ?? 'none'} cannot be pinned to ${driver}`);
   }
   group.state = { kind: 'pinned', driver, members: state.kind === 'pinned' ? state.members + 1 : 1 };
 }
@@ -50,6 +51,6 @@ export function pin(group: IommuGroup, driver: DriverType): void {
 /** One function of the group fewer has the driver. */
 export function unpin(group: IommuGroup): void {
   const { state } = group;
-  if (state.kind === 'undecided') throw new Error(`bug: IOMMU group ${group.number} is not pinned`);
+  if (state.kind === 'undecided') throw new Error(`bug: IOMMU group ${group.number ?? 'none'} is not pinned`);
   group.state = state.members === 1 ? { kind: 'undecided' } : { ...state, members: state.members - 1 };
 }

@@ -33,7 +33,9 @@ export function reportPool(inventory: Inventory, tokens: TokenPool): PoolReport 
     })),
     names: tokens.names().map((name) => ({ name, ...countStates(tokens, name) })),
     groups: [...inventory.lots.keys()].flatMap(({ number, state }) =>
-      state.kind === 'pinned' ? [{ iommuGroup: number, driver: state.driver, members: state.members }] : [],
+      state.kind === 'pinned' && number !== undefined
+        ? [{ iommuGroup: number, driver: state.driver, members: state.members }]
+        : [],
     ),
     held: [...inventory.functions.values()].filter((vf) => vf.state.kind !== 'free').map(viewFunction),
   };

@@ -47,7 +47,7 @@ describe('a change of the configuration while the daemon runs', () => {
     const config = parsePciConfig(text, path);
     if (!config.ok) throw config.error;
     log = new RecordedLog();
-    pool = new ResourcePool(await buildCatalogue(config.value, node.bus, log), countingIds());
+    pool = new ResourcePool(await buildCatalogue(config.value, { pci: node.bus, log }), countingIds());
     added = [];
     listings = 0;
     const list = node.bus.virtualFunctions.bind(node.bus);

@@ -65,7 +65,7 @@ export class SimulatedProcess {
     const { node, configs } = surroundings;
     const { ended } = node;
     const starting = async (): Promise<[SimulatedProcess, TakeOverReport]> => {
-      const catalogue = await buildCatalogue({ physicalFunctions: configs }, node.bus, silentLog);
+      const catalogue = await buildCatalogue({ physicalFunctions: configs }, { pci: node.bus, log: silentLog });
       const pool = new ResourcePool(catalogue, surroundings.newTokenId);
       if (options.kubeletAway !== true) pool.restore(surroundings.pods);
       pool.restore(rememberedTokens(node.journal));

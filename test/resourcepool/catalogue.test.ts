@@ -92,6 +92,29 @@ describe('the catalogue of a pool', () => {
     expect(claim('kernel').vfIndex).to.equal(0);
   });
 
+  it('B13: a VF without a group serves VFIO where that is allowed, and stands for itself alone', () => {
+    const vf = (address: string) => ({
+      address: pci(address),
+      vfioWithoutGroup: true as const,
+      groupHasPhysicalFunction: false,
+    });
+    const physicalFunctions = [
+      { address: pci('01:00.0'), names: ['d/intel'], virtualFunctions: [vf('01:10.0'), vf('01:10.1')] },
+    ];
+    const pool = new ResourcePool({ physicalFunctions }, countingIds());
+    const [one, other] = pool.tokens('d/intel').map(({ id }) => id);
+    if (one === undefined || other === undefined) throw new Error('two VFs, two tokens');
+    pool.allocate([one, other]);
+    const allocated = pool.report();
+    const first = pool.claim({ token: one, owner: owner('anna'), driver: 'vfio-pci' });
+    const second = pool.claim({ token: other, owner: owner('bert'), driver: 'kernel' });
+    expect([first.iommuGroup, second.iommuGroup]).to.deep.equal([undefined, undefined]);
+    expect(pool.report().groups).to.deep.equal([]);
+    pool.release(first.function, owner('anna'));
+    pool.release(second.function, owner('bert'));
+    expect(pool.report()).to.deep.equal(allocated);
+  });
+
   it('needs a source of distinct token ids', () => {
     const rows: PfRow = ['01:00.0', ['d/intel'], [['01:10.0'], ['01:10.1']]];
     expect(() => new ResourcePool(catalogueOf(rows), () => tokenId(1)))

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { whyUnusable } from '../../../simulation/cgroups/usable-cgroups.js';
 import type { SimulatedClient } from '../../../simulation/client.js';
 import { SimulatedNode } from '../../../simulation/node.js';
 import type { NodeOptions } from '../../../simulation/node-options.js';
@@ -70,7 +71,7 @@ export function useNode(options: NodeOptions = {}): NodeFixture {
   const fixture = new NodeFixture();
   let before: readonly string[] = [];
   before_(async function () {
-    const reason = whyNot();
+    const reason = await whyNot(options);
     if (reason !== undefined) skipBecause(this, reason);
     this.timeout(30_000);
     before = await findTraces();
@@ -79,7 +80,7 @@ export function useNode(options: NodeOptions = {}): NodeFixture {
   after(async function () {
     this.timeout(30_000);
     await fixture.stop();
-    if (whyNot() === undefined) expect(await findTraces()).to.deep.equal(before);
+    if ((await whyNot(options)) === undefined) expect(await findTraces()).to.deep.equal(before);
   });
   return fixture;
 }
@@ -87,9 +88,10 @@ export function useNode(options: NodeOptions = {}): NodeFixture {
 /** Mocha's, under a name that leaves the other free. */
 const before_ = before;
 
-function whyNot(): string | undefined {
+async function whyNot({ cgroups }: NodeOptions): Promise<string | undefined> {
   if (process.getuid?.() !== 0) return 'needs root: network namespaces and links of the running kernel';
-  return isInstalled('ip') ? undefined : 'needs ip (Debian package iproute2)';
+  if (!isInstalled('ip')) return 'needs ip (Debian package iproute2)';
+  return cgroups && whyUnusable(cgroups);
 }
 
 /** A signal for calls that end by themselves; generous, for it is only a safety net. */
