@@ -16,7 +16,8 @@ function containersOf(uid: string): string {
 }
 
 for (const cgroups of [1, 2] as const) {
-  describe(`a VFIO client that asks for what is not its own (cgroup v${cgroups})`, () => {
+  describe(`a VFIO client that asks for what is not its own (cgroup v${cgroups})`, function () {
+    this.timeout(60_000);
     const devices = useDevices(cgroups);
     const elsewhere = /not in the pod that has the token/;
     const rows: readonly (readonly [string, () => Wish, string, RegExp])[] = [
@@ -85,7 +86,8 @@ for (const cgroups of [1, 2] as const) {
   });
 }
 
-describe('a node that cannot serve VFIO', () => {
+describe('a node that cannot serve VFIO', function () {
+  this.timeout(60_000);
   describe('because of what its PF and its host lack', () => {
     const devices = useDevices(2);
 
@@ -140,7 +142,8 @@ describe('a node that cannot serve VFIO', () => {
   });
 });
 
-describe('a node without an IOMMU on which VFIO is allowed all the same (NSM_VFIO_NO_IOMMU)', () => {
+describe('a node without an IOMMU on which VFIO is allowed all the same (NSM_VFIO_NO_IOMMU)', function () {
+  this.timeout(60_000);
   const devices = useDevices(2, {
     physicalFunctions: [
       { address: '0000:01:00.0', totalVfs: 8, vfs: 4, capabilities: ['10G', 'intel'], groups: 'made-up' },

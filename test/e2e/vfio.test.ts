@@ -20,7 +20,8 @@ const physicalFunctions: NodeOptions['physicalFunctions'] = [
 ];
 
 for (const cgroups of [1, 2] as const) {
-  describe(`VFIO, with pods in cgroups of this machine (v${cgroups})`, () => {
+  describe(`VFIO, with pods in cgroups of this machine (v${cgroups})`, function () {
+    this.timeout(60_000);
     const devices = useDevices(cgroups, { physicalFunctions });
 
     it('S1, B2: lets exactly the pod make and open nodes by the numbers of the answer, until Close', async () => {
@@ -86,7 +87,7 @@ for (const cgroups of [1, 2] as const) {
     });
 
     it('after kill -9 keeps device and access with the client, gives nobody else its group, and takes both back', async function () {
-      this.timeout(60_000);
+      this.timeout(120_000);
       const { node } = devices;
       using connected = await devices.connect();
       const { client, connection } = connected;

@@ -73,12 +73,12 @@ export function useNode(options: NodeOptions = {}): NodeFixture {
   before_(async function () {
     const reason = await whyNot(options);
     if (reason !== undefined) skipBecause(this, reason);
-    this.timeout(30_000);
+    this.timeout(120_000);
     before = await findTraces();
     await fixture.start({ ...usual, ...options });
   });
   after(async function () {
-    this.timeout(30_000);
+    this.timeout(120_000);
     await fixture.stop();
     if ((await whyNot(options)) === undefined) expect(await findTraces()).to.deep.equal(before);
   });
