@@ -152,6 +152,7 @@ export function createForwarder(parts: ForwarderParts): Forwarder {
     strays: () => strays.report(),
     async takeOver(abort) {
       const taken = await takeOver({ ...parts, book, records, keeperOf, world, quarantine }, abort);
+      await vfio.takeBackStrays(abort);
       await strays.takeOver(abort);
       return { connections: taken, quarantined: quarantine.report(), strays: strays.report() };
     },

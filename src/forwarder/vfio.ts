@@ -1,11 +1,12 @@
 import type { Entry, Inverses } from '../ledger/entry.js';
 import type { World } from '../mechanism/kernel/world.js';
-import { auditDevicesForEver, type EachLedger } from '../mechanism/vfio/audit-devices.js';
+import { auditDevicesForEver, type EachLedger, takeBackStrayAccess } from '../mechanism/vfio/audit-devices.js';
 import { restoreVfio, vfioInverses } from '../mechanism/vfio/inverses.js';
 import { whyHeldOpen } from '../mechanism/vfio/release-device.js';
 import { SharedChanges } from '../mechanism/vfio/shared-changes.js';
 import type { VfioWorld } from '../mechanism/vfio/vfio-world.js';
 import type { DeviceAccess } from '../ports/device-access.js';
+import { toForwarderError } from '../ports/error.js';
 import type { Log } from '../ports/log.js';
 import type { FunctionFacts } from '../ports/pci-bus.js';
 import type { VfioDevices } from '../ports/vfio-devices.js';
@@ -33,6 +34,8 @@ export interface VfioMechanism {
   readonly inverses: Inverses;
   /** To be called with all that former processes have left on record, before any of it is undone. */
   restore(entries: readonly Entry[]): void;
+  /** Takes back access that no connection justifies; once, when all on record is taken over. Never rejects. */
+  takeBackStrays(signal: AbortSignal): Promise<void>;
   /** Why a VF that no connection has is in use all the same. */
   whyInUse(facts: FunctionFacts): Promise<string | undefined>;
   /** Makes sure of every client's access again and again, until the signal fires. */
@@ -59,6 +62,13 @@ export function createVfio(
     handing: handToPod({ world: vfioWorld, functions: { ...functions, door: podDoor } }),
     inverses: vfioInverses(vfioWorld),
     restore: (entries) => restoreVfio(vfioWorld, entries),
+    takeBackStrays: async (signal) => {
+      try {
+        await takeBackStrayAccess({ world: vfioWorld, log }, signal);
+      } catch (thrown) {
+        log.warn('access of nobody could not be looked for', { reason: toForwarderError(thrown).message });
+      }
+    },
     whyInUse: (facts) => whyHeldOpen(vfioWorld, facts),
     audit: (eachLedger, signal) => auditDevicesForEver({ world: vfioWorld, eachLedger, log }, auditMs, signal),
   };

@@ -31,6 +31,17 @@ export async function auditDevices({ world, eachLedger, log }: DeviceAudit, sign
       log.warn('a client has lost access to its device', { reason: toForwarderError(thrown).message });
     }
   });
+  await takeBackStrayAccess({ world, log }, signal);
+}
+
+/**
+ * Takes back access that nobody on record needs. A start does so before anything is given out: a device that a process
+ * may open whose record was lost must not be the next client's.
+ */
+export async function takeBackStrayAccess(
+  { world, log }: Pick<DeviceAudit, 'world' | 'log'>,
+  signal: AbortSignal,
+): Promise<void> {
   for (const { cgroup, devices } of await revokeStrayGrants(world, signal)) {
     const numbers = devices.map(({ major, minor }) => `${major}:${minor}`);
     log.warn('took back access to devices that no connection justifies', { cgroup: cgroup.path, devices: numbers });
