@@ -21,13 +21,15 @@ function numbered(letter: string, ...numbers: (number | readonly [first: number,
   });
 }
 
-/** Defects in what this program has: claims and the KERNEL and NOOP mechanisms. */
+/** Defects in what this program has: claims and the mechanisms. */
 const present = [
-  ...numbered('B', 1, 3, [7, 9], 11, [13, 23], [25, 30], 32, 35, 36),
+  ...numbered('B', [1, 4], [7, 30], 32, 33, 35, 36),
+  ...numbered('S', [1, 3]),
   ...numbered('L', 1, [3, 7], 13),
-  ...numbered('P', 1, 3, 4, [6, 8]),
+  ...numbered('P', [1, 8]),
   ...numbered('K', [1, 5]),
   ...numbered('F', [1, 5]),
+  ...numbered('C', [1, 6]),
 ];
 
 const all = [
