@@ -40,7 +40,8 @@ export class RealMesh implements AsyncDisposable {
   readonly folder: string;
   #daemon: DaemonProcess | undefined;
   #wished: Readonly<Record<string, string>> = {};
-  #pods = 0;
+  #podsSoFar = 0;
+  readonly #pods = new Set<string>();
 
   private constructor(parts: Parts) {
     this.kubelet = parts.kubelet;
@@ -115,8 +116,9 @@ export class RealMesh implements AsyncDisposable {
 
   /** A client with a namespace of its own, and the token of a pod that kubelet admitted for it. */
   async client(): Promise<{ readonly client: SimulatedClient; readonly token: string }> {
-    this.#pods += 1;
-    const name = `pod-${this.#pods}`;
+    this.#podsSoFar += 1;
+    const name = `pod-${this.#podsSoFar}`;
+    this.#pods.add(name);
     const wish = { namespace: 'default', name, container: 'main', requests: { [resource]: 1 } };
     const { [`NSM_SRIOV_TOKENS_${resource}`]: token = '' } = await this.kubelet.addPod(wish);
     const client = new SimulatedClient({
@@ -126,6 +128,14 @@ export class RealMesh implements AsyncDisposable {
       forwarder: () => this.#registry.urlOf(daemonName),
     });
     return { client: this.#cleanup.use(client), token };
+  }
+
+  /** All pods are gone, and the daemon, which believes it after two polls, knows: their tokens are anybody's again. */
+  async removePods(signal: AbortSignal): Promise<void> {
+    for (const name of this.#pods) this.kubelet.removePod('default', name);
+    this.#pods.clear();
+    const enough = this.kubelet.lists.length + 4;
+    await this.kubelet.until(() => this.kubelet.lists.length >= enough, signal);
   }
 
   /** True while the registry lists the daemon. */

@@ -66,8 +66,9 @@ describe('daemons that are killed on a real card', function () {
     if (!mesh.daemon.running) await mesh.restartDaemon(patient());
   });
 
-  afterEach(function () {
+  afterEach(async function () {
     if (this.currentTest?.state === 'failed') console.log(mesh.daemon.lines.slice(-40).join('\n'));
+    await mesh.removePods(patient());
   });
 
   const states = () => Promise.all(vfs.map((vf) => node.stateOf(vf)));
