@@ -21,11 +21,12 @@ function numbered(letter: string, ...numbers: (number | readonly [first: number,
   });
 }
 
-/** Defects in what this program has: claims and the mechanisms. */
+/** Defects in what this program has: claims, tokens of pods, and the mechanisms. */
 const present = [
-  ...numbered('B', [1, 4], [7, 30], 32, 33, 35, 36),
-  ...numbered('S', [1, 3]),
-  ...numbered('L', 1, [3, 7], 13),
+  ...numbered('B', [1, 4], [7, 33], 35, 36),
+  ...numbered('S', [1, 4]),
+  ...numbered('L', [1, 7], 13),
+  ...numbered('R', 3),
   ...numbered('P', [1, 8]),
   ...numbered('K', [1, 5]),
   ...numbered('F', [1, 5]),
