@@ -24,7 +24,7 @@ describe('asking kubelet which pod holds which token', () => {
       await rig.startPlugin(new ModelOffer({ [NAME]: 3 }));
       await rig.allocatable(NAME, 3);
       await rig.kubelet.addPod(wish);
-      const { owners } = await new PodResources(rig.podResourcesPath, rig.clock).list(names, never);
+      const { owners } = await new PodResources(rig.podResourcesPath, new FastClock(1)).list(names, never);
       const owner = { namespace: 'ns', pod: 'pod-1', container: 'app', resource: NAME };
       expect([...owners]).to.deep.equal([...rig.kubelet.held(NAME)].map((id) => [id, owner]));
       expect(rig.kubelet.lists.at(-1)).to.equal(versions[0]);
@@ -37,7 +37,7 @@ describe('asking kubelet which pod holds which token', () => {
     await rig.startPlugin(new ModelOffer({ [NAME]: 3 }));
     await rig.allocatable(NAME, 3);
     await rig.kubelet.addPod(wish);
-    const answer = await new PodResources(rig.podResourcesPath, rig.clock).list(new Set(['other/x']), never);
+    const answer = await new PodResources(rig.podResourcesPath, new FastClock(1)).list(new Set(['other/x']), never);
     expect(answer.owners.size).to.equal(0);
   });
 
@@ -109,5 +109,17 @@ describe('asking kubelet which pod holds which token', () => {
     await rig.kubelet.addPod({ ...wish, container, requests: { [NAME]: 1 } });
     const { owners } = await new PodResources(rig.podResourcesPath, new FastClock(1)).list(names, never);
     expect(owners.get(`${NAME}#0`)?.container).to.have.length(container.length);
+  });
+
+  it('refuses an answer that is larger than 16 MiB, and says so', async function () {
+    this.timeout(20_000);
+    await using rig = await PluginRig.create();
+    await rig.kubelet.start();
+    const container = 'c'.repeat(17 * 1024 * 1024);
+    await rig.kubelet.addPod({ ...wish, container, requests: {} });
+    const asked = new PodResources(rig.podResourcesPath, new FastClock(1)).list(names, never);
+    const error = await asked.catch((thrown: unknown) => thrown);
+    expect(error).to.include({ kind: 'exhausted' });
+    expect((error as Error).message).to.match(/List: .*larger than max/i);
   });
 });

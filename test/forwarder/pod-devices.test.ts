@@ -108,6 +108,13 @@ describe('a pod that gets a VF as a device', () => {
     expect(world.state()).to.equal(untouched);
   });
 
+  it('is told that no IOMMU stands behind its group, where such groups are allowed', async () => {
+    const { world, token, untouched } = await onePod({ pf: { iommu: 'none' }, vfio: { noIommuAllowed: true } });
+    expect(await give(world, token)).to.deep.include({ function: vf, noIommu: true });
+    await takeBack(world, token);
+    expect(world.state()).to.equal(untouched);
+  });
+
   it('does not start a container whose VF somebody has given another driver', async () => {
     const { world, token } = await onePod();
     await give(world, token);

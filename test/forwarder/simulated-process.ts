@@ -65,7 +65,8 @@ export class SimulatedProcess {
     const { node, configs } = surroundings;
     const { ended } = node;
     const starting = async (): Promise<[SimulatedProcess, TakeOverReport]> => {
-      const catalogue = await buildCatalogue({ physicalFunctions: configs }, { pci: node.bus, log: silentLog });
+      const reader = { pci: node.bus, log: silentLog, noIommuAllowed: options.vfio?.noIommuAllowed ?? false };
+      const catalogue = await buildCatalogue({ physicalFunctions: configs }, reader);
       const pool = new ResourcePool(catalogue, surroundings.newTokenId);
       if (options.kubeletAway !== true) pool.restore(surroundings.pods);
       pool.restore(rememberedTokens(node.journal));
