@@ -7,6 +7,9 @@ import { run } from '../child.mjs';
 /** Kubernetes versions that the lane knows: the one that continuous integration runs, and the one it upgrades to. */
 export const versions = { usual: '1.34.2', next: '1.36.3' };
 
+/** How long a machine may take to make one kubelet; one that is slower goes without. Two processors need about three minutes. */
+const longestMinutes = 9;
+
 /** What a node has besides kubelet: container runtime, pod network, and the programs of the pods. */
 const packages = ['containerd', 'runc', 'containernetworking-plugins', 'busybox-static'];
 
@@ -40,7 +43,10 @@ export async function ensureKubelet(version) {
  */
 async function buildKubelet(version, work) {
   const module = `k8s.io/kubernetes@v${version}`;
-  const downloaded = await go(['mod', 'download', '-json', module], { cwd: work, keepOutput: true });
+  const end = Date.now() + longestMinutes * 60_000;
+  const go = (args, more = {}) => runGo(args, { cwd: work, minutes: (end - Date.now()) / 60_000, ...more });
+  const slow = { why: `kubelet ${version} cannot be made within ${longestMinutes} minutes here` };
+  const downloaded = await go(['mod', 'download', '-json', module], { keepOutput: true });
   if (downloaded.status !== 0) return { why: `the Go module ${module} cannot be had` };
   const text = readFileSync(JSON.parse(downloaded.output).GoMod, 'utf8');
   const needed = text.match(/^go (\d+)\.(\d+)/m);
@@ -60,10 +66,12 @@ async function buildKubelet(version, work) {
   );
   const target = 'k8s.io/kubernetes/cmd/kubelet';
   // Downloads what the build reads and nothing else, so that a missing proxy is told from broken code.
-  const listed = await go(['list', '-mod=mod', '-deps', '-f', '{{with .Error}}{{.}}{{end}}', target], { cwd: work });
+  const listed = await go(['list', '-mod=mod', '-deps', '-f', '{{with .Error}}{{.}}{{end}}', target]);
+  if (listed.tookTooLong) return slow;
   if (listed.status !== 0) return { why: `the Go modules of kubelet ${version} cannot be had` };
   const flags = `-s -w -X k8s.io/component-base/version.gitVersion=v${version}`;
-  const built = await go(['build', '-mod=mod', '-p', '2', '-ldflags', flags, '-o', 'kubelet', target], { cwd: work });
+  const built = await go(['build', '-mod=mod', '-p', '2', '-ldflags', flags, '-o', 'kubelet', target]);
+  if (built.tookTooLong) return slow;
   return built.status === 0 ? undefined : { broken: `kubelet ${version}` };
 }
 
@@ -133,9 +141,9 @@ function output(command, args, env = {}) {
 }
 
 /** Runs Go in a folder with no settings of the user's own but the proxy and the caches. */
-function go(args, { cwd, keepOutput = false }) {
+function runGo(args, { cwd, minutes, keepOutput = false }) {
   const env = { CGO_ENABLED: '0', GOFLAGS: '-trimpath -buildvcs=false', GOTOOLCHAIN: 'local', GOWORK: 'off' };
-  return run(['nice', 'go', '-C', cwd, ...args], { minutes: 40, keepOutput, env });
+  return run(['nice', 'go', '-C', cwd, ...args], { minutes: Math.max(minutes, 0.1), keepOutput, env });
 }
 
 /** A folder beside the cache, so that what was made in it can be moved there in one step. */
