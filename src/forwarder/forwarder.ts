@@ -111,7 +111,6 @@ export function createForwarder(parts: ForwarderParts): Forwarder {
   const { world, vfio, strays, attempt, book, quarantine } = createUndoing(parts);
   const records = new ConnectionRecords(parts.journal);
   const deliveries = [deliverKernel({ world, functions, strays, quarantine }), vfio.delivery, deliverNoop];
-  const inspect = inspectDelivered(deliveries);
   const events = new ConnectionEvents(log);
   const elements = [
     updateToken(issuer),
@@ -135,8 +134,8 @@ export function createForwarder(parts: ForwarderParts): Forwarder {
     log,
   });
   const pods = keepPods(parts, { vfio, undoing, records });
-  const keepers = [{ connections, inspect }, pods];
-  const keeperOf = (id: string) => (isPodDevice(id) ? pods : { connections, inspect });
+  const clients: Keeper = { connections, inspect: inspectDelivered(deliveries) };
+  const keeperOf = (id: string) => (isPodDevice(id) ? pods : clients);
   const own = { name: parts.name, newId: parts.newId, isKnown: (id: string) => connections.has(id) };
   return {
     connections,
@@ -159,7 +158,7 @@ export function createForwarder(parts: ForwarderParts): Forwarder {
     survey: (abort) => strays.survey(abort),
     async audit(intervalMs) {
       const vfioAudit = vfio.audit((work) => connections.each(({ ledger }) => work(ledger)), signal);
-      await Promise.all([vfioAudit, auditForEver({ keepers, strays, clock, log, signal }, intervalMs)]);
+      await Promise.all([vfioAudit, auditForEver({ keepers: [clients, pods], strays, clock, log, signal }, intervalMs)]);
     },
     async request(request, asked) {
       if (request.connection === undefined) throw new ForwarderError('invalid', 'the request has no connection');
