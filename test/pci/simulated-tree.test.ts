@@ -114,6 +114,21 @@ describe('the simulated PCI tree', () => {
     expect(existsSync(join(node.tree.roots.devices, vf, 'net'))).to.equal(false);
   });
 
+  it('makes a group up for a function without an IOMMU while vfio-pci has it', async () => {
+    await using tree = await SimulatedPciTree.create({
+      physicalFunctions: [{ address: pf, totalVfs: 7, vfs: 2, groups: 'made-up' }],
+    });
+    const write = (file: string, text: string) =>
+      tree.writer.write({ file: join(tree.root, 'bus/pci', file), text }, never);
+    expect(await tree.groupNode(vf)).to.equal(undefined);
+    await write('drivers/igbvf/unbind', vf);
+    await write(`devices/${vf}/driver_override`, 'vfio-pci\n');
+    await write('drivers_probe', vf);
+    expect([await tree.driver(vf), await tree.groupNode(vf)]).to.deep.equal(['vfio-pci', 'noiommu-1']);
+    await write('drivers/vfio-pci/unbind', vf);
+    expect(await tree.groupNode(vf)).to.equal(undefined);
+  });
+
   it('has every link that the kernel has, and each leads somewhere', async () => {
     await using node = await createNode();
     const { devices, drivers } = node.tree.roots;
