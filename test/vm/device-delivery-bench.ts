@@ -1,5 +1,3 @@
-import { join } from 'node:path';
-import { CgroupV2DeviceAccess } from '../../src/cgroup/cgroup-v2.js';
 import { undoAttempt } from '../../src/forwarder/undoing.js';
 import { Book } from '../../src/ledger/book.js';
 import { Ledger, type Owed } from '../../src/ledger/ledger.js';
@@ -17,13 +15,10 @@ import type { PciAddress } from '../../src/ports/pci-address.js';
 import type { PodUid } from '../../src/ports/pod-cgroup.js';
 import { VfioFolder } from '../../src/vfio/vfio-folder.js';
 import { CgroupHarness } from '../cgroup/cgroup-harness.js';
-import { programRules } from '../cgroup/program-rules.js';
 import { RecordedLog } from '../deviceplugin/recorded-log.js';
 import { memoryJournal } from '../ledger/memory-journal.js';
+import { cgroupsV2, type DeviceCgroups } from './device-cgroups.js';
 import { firstPf, inTime, type RealNode } from './real-node.js';
-
-/** Where the machine has cgroup v2. */
-export const hierarchy = '/sys/fs/cgroup';
 
 /** The VFIO mechanism on the machine's kernel: real cards, real cgroups, real processes. */
 export class DeviceDeliveryBench implements AsyncDisposable {
@@ -35,9 +30,13 @@ export class DeviceDeliveryBench implements AsyncDisposable {
   readonly #book = new Book(memoryJournal());
   readonly #ledgers = new Map<string, Ledger>();
 
-  constructor(node: RealNode, settings: Partial<Pick<VfioWorld, 'afterUse' | 'resetVfs'>> = {}) {
-    const access = new CgroupV2DeviceAccess(hierarchy);
-    this.cgroups = new CgroupHarness({ root: hierarchy, rules: programRules, access });
+  constructor(
+    node: RealNode,
+    settings: Partial<Pick<VfioWorld, 'afterUse' | 'resetVfs'>> = {},
+    cgroups: DeviceCgroups = cgroupsV2,
+  ) {
+    const { access } = cgroups;
+    this.cgroups = new CgroupHarness(cgroups);
     this.world = {
       pci: node.pci,
       namespaces: node.namespaces,
@@ -55,8 +54,8 @@ export class DeviceDeliveryBench implements AsyncDisposable {
     };
   }
 
-  folder({ path }: Cgroup): string {
-    return join(hierarchy, path);
+  folder(cgroup: Cgroup): string {
+    return this.cgroups.folder(cgroup);
   }
 
   ledger(connection = 'connection-1'): Ledger {

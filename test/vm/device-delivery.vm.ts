@@ -3,6 +3,7 @@ import type { Cgroup } from '../../src/ports/device-access.js';
 import type { PciAddress } from '../../src/ports/pci-address.js';
 import { parsePodUid } from '../../src/ports/pod-cgroup.js';
 import { failure } from '../contract/network-harness.js';
+import { cgroupsV2, type DeviceCgroups, mountCgroupV1 } from './device-cgroups.js';
 import { DeviceDeliveryBench } from './device-delivery-bench.js';
 import { firstPf, RealNode } from './real-node.js';
 import { VfioUser } from './vfio-user.js';
@@ -22,8 +23,8 @@ describe('delivering the device of an 82576 VF', () => {
   after(() => node[Symbol.dispose]());
 
   /** A bench with two pods of one container each. */
-  async function start(settings?: ConstructorParameters<typeof DeviceDeliveryBench>[1]) {
-    const bench = new DeviceDeliveryBench(node, settings);
+  async function start(settings?: ConstructorParameters<typeof DeviceDeliveryBench>[1], cgroups?: DeviceCgroups) {
+    const bench = new DeviceDeliveryBench(node, settings, cgroups);
     const containers: Cgroup[] = [];
     for (const uid of [pod, otherPod])
       containers.push(await bench.cgroups.addContainer(await bench.cgroups.addPod(uid), 'main'));
@@ -49,12 +50,19 @@ describe('delivering the device of an 82576 VF', () => {
     expect(await node.stateOf(vf)).to.deep.equal(before);
   });
 
-  it('50 pairs on cgroup v2: grants, use, and a refusal inside after each Close', async () => {
-    const { bench, inside, outside } = await start({ afterUse: 'keep', resetVfs: false });
+  it('50 pairs on cgroup v2: grants, use, and a refusal inside after each Close', () => makePairs(50, cgroupsV2));
+
+  it('50 pairs on cgroup v1: the same', async () => {
+    await using devices = await mountCgroupV1();
+    await makePairs(50, devices);
+  });
+
+  async function makePairs(pairs: number, cgroups: DeviceCgroups): Promise<void> {
+    const { bench, inside, outside } = await start({ afterUse: 'keep', resetVfs: false }, cgroups);
     await using _ = bench;
     await using client = await VfioUser.start(inside);
     await using stranger = await VfioUser.start(outside);
-    for (let pair = 0; pair < 50; pair += 1) {
+    for (let pair = 0; pair < pairs; pair += 1) {
       const { iommuGroup } = await bench.deliver(await bench.plan(vf, pod));
       expect(await client.open(iommuGroup, vf)).to.deep.equal({ ids: '8086:10ca' });
       expect((await stranger.open(iommuGroup, vf)).failure?.errno).to.equal('EPERM');
@@ -63,7 +71,7 @@ describe('delivering the device of an 82576 VF', () => {
       expect((await client.open(iommuGroup, vf)).failure?.errno).to.equal('EPERM');
     }
     await node.pci.bind(vf, 'igbvf', AbortSignal.timeout(10_000));
-  });
+  }
 
   it('waits for a client that is killed with its device open, and then has its VF back', async () => {
     const before = await node.stateOf(vf);

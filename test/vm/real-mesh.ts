@@ -15,11 +15,13 @@ import { SystemClock } from '../../src/clock/system-clock.js';
 import { openOwnNetworkNamespace } from '../../src/native/network-namespace.js';
 import type { Log } from '../../src/ports/log.js';
 import type { PciAddress } from '../../src/ports/pci-address.js';
+import { type PodUid, parsePodUid } from '../../src/ports/pod-cgroup.js';
 import { Es256TokenIssuer } from '../../src/transport/es256-token-issuer.js';
 
 const daemonName = 'forwarder-on-real-cards';
 const networkService = 'wired-service';
-const resource = 'real.node/1G';
+/** Under which all VFs are offered. */
+export const resource = 'real.node/1G';
 
 const quiet: Log = {
   debug: () => undefined,
@@ -115,7 +117,7 @@ export class RealMesh implements AsyncDisposable {
   }
 
   /** A client with a namespace of its own, and the token of a pod that kubelet admitted for it. */
-  async client(): Promise<{ readonly client: SimulatedClient; readonly token: string }> {
+  async client(): Promise<PodClient> {
     this.#podsSoFar += 1;
     const name = `pod-${this.#podsSoFar}`;
     this.#pods.add(name);
@@ -127,7 +129,8 @@ export class RealMesh implements AsyncDisposable {
       source: fixedIdentity(await this.#authority.issue(`/client/${name}`)),
       forwarder: () => this.#registry.urlOf(daemonName),
     });
-    return { client: this.#cleanup.use(client), token };
+    const pod = parsePodUid(this.kubelet.uidOf('default', name));
+    return { client: this.#cleanup.use(client), token, pod };
   }
 
   /** All pods are gone, and the daemon, which believes it after two polls, knows: their tokens are anybody's again. */
@@ -157,12 +160,21 @@ export class RealMesh implements AsyncDisposable {
       NSM_RESOURCE_POLL_TIMEOUT: '2s',
       NSM_DEVICE_PLUGIN_PATH: at('plugins'),
       NSM_POD_RESOURCES_PATH: at('pods'),
+      NSM_CGROUP_PATH: '/sys/fs/cgroup/devices',
+      NSM_VFIO_PATH: '/dev/vfio',
       NSM_STATE_DIR: this.stateFolder,
       NSM_SRIOV_CONFIG_FILE: at('pci.config'),
       SPIFFE_ENDPOINT_SOCKET: `unix://${at('agent.sock')}`,
       ...this.#wished,
     };
   }
+}
+
+/** What a pod has of its own. */
+export interface PodClient {
+  readonly client: SimulatedClient;
+  readonly token: string;
+  readonly pod: PodUid;
 }
 
 /** What a daemon is started with, it and those that follow it. */

@@ -11,6 +11,8 @@ import { until } from './commands.js';
 /** The machine's two cards: igb behind igbvf, seven VFs each, both on one wire. */
 export const firstPf = parsePciAddress('0000:01:00.0');
 export const secondPf = parsePciAddress('0000:02:00.0');
+/** A third one, whose PF and VFs are one IOMMU group. */
+export const unpartedPf = parsePciAddress('0000:03:00.0');
 
 /** VFs that the tests make on each. */
 export const vfCount = 4;

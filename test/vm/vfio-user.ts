@@ -7,7 +7,8 @@ import { fileURLToPath } from 'node:url';
 import type { PciAddress } from '../../src/ports/pci-address.js';
 import type { OpenAnswer } from './vfio-program.js';
 
-const program = fileURLToPath(new URL('./vfio-program.js', import.meta.url));
+/** The file of the program that all of them are. */
+export const vfioProgram = fileURLToPath(new URL('./vfio-program.js', import.meta.url));
 
 /** A process in a cgroup that uses devices on demand. */
 export class VfioUser implements AsyncDisposable {
@@ -21,13 +22,35 @@ export class VfioUser implements AsyncDisposable {
 
   /** @param cgroupFolder - of the cgroup that it is in from its beginning; where the test is, unless given */
   static async start(cgroupFolder?: string): Promise<VfioUser> {
-    const child = spawn('sh', ['-c', 'read go; exec "$0" "$1"', process.execPath, program], {
+    const child = spawn('sh', ['-c', 'read go; exec "$0" "$1"', process.execPath, vfioProgram], {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     await once(child, 'spawn');
     if (cgroupFolder !== undefined) writeFileSync(join(cgroupFolder, 'cgroup.procs'), String(child.pid));
     child.stdin.write('go\n');
     return new VfioUser(child, createInterface({ input: child.stdout }));
+  }
+
+  /** One that somebody else starts, as a container runtime does: the command runs {@link vfioProgram}. */
+  static async startBy(command: readonly [string, ...string[]]): Promise<VfioUser> {
+    const [runtime, ...args] = command;
+    const child = spawn(runtime, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+    await once(child, 'spawn');
+    return new VfioUser(child, createInterface({ input: child.stdout }));
+  }
+
+  /** Stops it where it is, with all that it has open. */
+  pause(): void {
+    this.#child.kill('SIGSTOP');
+  }
+
+  resume(): void {
+    this.#child.kill('SIGCONT');
+  }
+
+  /** Resolves when it has ended, whoever ended it. */
+  async ended(): Promise<void> {
+    if (this.#child.exitCode === null && this.#child.signalCode === null) await once(this.#child, 'exit');
   }
 
   /** Opens the group's device and reads who made it. */
@@ -40,8 +63,7 @@ export class VfioUser implements AsyncDisposable {
   }
 
   async kill(): Promise<void> {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
-    const ended = once(this.#child, 'exit');
+    const ended = this.ended();
     this.#child.kill('SIGKILL');
     await ended;
   }

@@ -41,7 +41,10 @@ export async function boot({ machine, disk, work, minutes }) {
  */
 const clock = 'nohz=off highres=off no_timer_check';
 
-/** Two SR-IOV cards behind an IOMMU, each on a root port of its own and both on one wire. */
+/**
+ * Three SR-IOV cards behind an IOMMU, each on a root port of its own and all on one wire. The third one's port does not
+ * part its functions: the PF and its VFs are one IOMMU group.
+ */
 function machineArguments(machine) {
   return [
     ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
@@ -49,11 +52,14 @@ function machineArguments(machine) {
     ...['-machine', 'q35', '-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', '2', '-m', '1024'],
     ...['-kernel', join(machine, 'vmlinux'), '-initrd', join(machine, 'initrd.img')],
     '-append',
-    `console=ttyS0 quiet panic=-1 cgroup_no_v1=all intel_iommu=on iommu=pt ${clock}`,
+    `console=ttyS0 quiet panic=-1 intel_iommu=on iommu=pt ${clock}`,
     ...['-device', 'intel-iommu,intremap=on'],
-    ...[1, 2].flatMap((slot) => [
+    ...[1, 2, 3].flatMap((slot) => [
       ...['-netdev', `hubport,id=wire${slot},hubid=0`],
-      ...['-device', `pcie-root-port,id=port${slot},chassis=${slot},slot=${slot}`],
+      ...[
+        '-device',
+        `pcie-root-port,id=port${slot},chassis=${slot},slot=${slot}${slot === 3 ? ',disable-acs=on' : ''}`,
+      ],
       ...['-device', `igb,bus=port${slot},netdev=wire${slot},mac=52:54:00:82:57:6${slot}`],
     ]),
     ...['-object', 'rng-random,id=random,filename=/dev/urandom', '-device', 'virtio-rng-pci,rng=random'],
