@@ -134,8 +134,8 @@ export function createForwarder(parts: ForwarderParts): Forwarder {
     log,
   });
   const pods = keepPods(parts, { vfio, undoing, records });
-  const clients: Keeper = { connections, inspect: inspectDelivered(deliveries) };
-  const keeperOf = (id: string) => (isPodDevice(id) ? pods : clients);
+  const keepers = [{ connections, inspect: inspectDelivered(deliveries) }, pods] as const;
+  const keeperOf = (id: string) => keepers[isPodDevice(id) ? 1 : 0];
   const own = { name: parts.name, newId: parts.newId, isKnown: (id: string) => connections.has(id) };
   return {
     connections,
@@ -158,7 +158,7 @@ export function createForwarder(parts: ForwarderParts): Forwarder {
     survey: (abort) => strays.survey(abort),
     async audit(intervalMs) {
       const vfioAudit = vfio.audit((work) => connections.each(({ ledger }) => work(ledger)), signal);
-      await Promise.all([vfioAudit, auditForEver({ keepers: [clients, pods], strays, clock, log, signal }, intervalMs)]);
+      await Promise.all([vfioAudit, auditForEver({ keepers, strays, clock, log, signal }, intervalMs)]);
     },
     async request(request, asked) {
       if (request.connection === undefined) throw new ForwarderError('invalid', 'the request has no connection');
