@@ -100,7 +100,10 @@ export class JournalFile implements Disposable {
     return size === this.#size && nlink > 0;
   }
 
-  /** Adds a batch, unless no start would read so long a file. When that fails the file is as before; if that cannot be had, it is not {@link isOurs} any more. */
+  /**
+   * Adds a batch, unless no start would read so long a file. When that fails the file is as before; if that cannot be
+   * had, it is not {@link isOurs} any more.
+   */
   append(changes: readonly JournalChange[]): void {
     const bytes = Buffer.from(encodeBatch(this.#seed, this.#batches + 1, changes));
     if (this.#size + bytes.length > longest) throw new Error(`it would be longer than ${longest} bytes`);

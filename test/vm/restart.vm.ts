@@ -170,7 +170,7 @@ describe('daemons that are killed on a real card', function () {
     await program.kill();
     await until(async () => (await node.pci.facts(vf)).driver === 'vfio-pci');
     await mesh.daemon.until((lines) => lines.some((line) => line.includes('VF left quarantine')), patient());
-    expect(writeHelpers(mesh.folder)).not.to.include(stuck);
+    await until(async () => !writeHelpers(mesh.folder).includes(stuck));
     await node.renew(vf);
     expect(macless(await cardInWords())).to.equal(macless(card));
   });
