@@ -22,7 +22,7 @@ export interface LogOptions {
 }
 
 /** Characters: peers choose what some of it says. Messages of errors are shorter. */
-const longest = { message: 8000, field: 1000 } as const;
+const longest = { message: 20_000, field: 1000 } as const;
 
 /** A log whose lines are written at once, so that none is lost by an abrupt end, and show no token. */
 export function openLog({ verbosity, format, name, write = standardOutput() }: LogOptions): Log {
@@ -44,11 +44,11 @@ export function openLog({ verbosity, format, name, write = standardOutput() }: L
   return withFields({ name });
 }
 
-/** Ids, names and URLs are as long as whoever sent them likes. */
+/** Ids, names and URLs are as long as whoever sent them likes. Half a token would not be known for one. */
 function cut({ level, message, fields }: Line): Line {
-  const short = (value: unknown) => (typeof value === 'string' ? shortText(value, longest.field) : value);
+  const short = (value: unknown) => (typeof value === 'string' ? shortText(redact(value), longest.field) : value);
   const shortened = Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, short(value)]));
-  return { level, message: shortText(message, longest.message), fields: shortened };
+  return { level, message: shortText(redact(message), longest.message), fields: shortened };
 }
 
 /** Pino shall write everything: what is shown is decided before. */

@@ -31,8 +31,8 @@ export type ErrorKind =
 /** Structured facts about a failure, for logs and tests; never secrets. */
 export type ErrorDetails = Readonly<Record<string, string | number | boolean | undefined>>;
 
-/** What fits into a log line and into the headers of an answer, whatever value a message names. */
-const longestMessage = 4000;
+/** Whatever value a message names; a hundred mistakes in one file fit. */
+const longestMessage = 16_000;
 
 /** The one error class. Its message is for people: it names the value and the rule, and is cut where it is far too long. */
 export class ForwarderError extends Error {

@@ -1,5 +1,6 @@
 import { Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import { type ErrorKind, ForwarderError, toForwarderError } from '../ports/error.js';
+import { shortText } from '../ports/short-text.js';
 
 /**
  * Our kinds of failure on the wire, one code each, so that a kind survives the way through a forwarder like us. `busy` is
@@ -31,11 +32,17 @@ export function grpcCodeOf(thrown: unknown): number {
   return codeOfKind[toForwarderError(thrown).kind];
 }
 
-/** Any failure as grpc-js wants it: the code of its kind, its message unchanged. */
+/**
+ * What fits into the headers of an answer, where the message goes: HTTP/2 implementations take 64 KiB of them, and
+ * a character outside of ASCII is up to nine bytes there. An answer that does not fit never reaches its caller.
+ */
+const longestDetails = 4000;
+
+/** Any failure as grpc-js wants it: the code of its kind, and its message. */
 export function toServiceError(thrown: unknown): ServiceError {
   const error = toForwarderError(thrown);
-  const code = grpcCodeOf(error);
-  return Object.assign(new Error(error.message), { code, details: error.message, metadata: new Metadata() });
+  const details = shortText(error.message, longestDetails);
+  return Object.assign(new Error(details), { code: grpcCodeOf(error), details, metadata: new Metadata() });
 }
 
 /** What a peer answered, as our error: the kind of its code, its text unchanged. INTERNAL, DATA_LOSS and the rest are `unknown`. */

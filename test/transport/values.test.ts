@@ -33,6 +33,11 @@ describe('gRPC status', () => {
     });
   }
 
+  it('fits into the headers of an answer, whatever alphabet its message is in', () => {
+    const { details } = toServiceError(new ForwarderError('invalid', '\u4e2d'.repeat(12_000)));
+    expect(encodeURIComponent(details).length).to.be.lessThan(40_000);
+  });
+
   it('is UNKNOWN for what nobody foresaw, and unknown for what we do not use', () => {
     expect(toServiceError(new Error('boom'))).to.include({ code: status.UNKNOWN, details: 'boom' });
     for (const code of [status.INTERNAL, status.DATA_LOSS]) {
