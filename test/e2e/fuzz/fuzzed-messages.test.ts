@@ -62,7 +62,8 @@ async function remaining(peer: RawPeer): Promise<Connection[]> {
 describe(`${calls.toLocaleString('en')} fuzzed messages (FUZZ=long: 100,000)`, function () {
   this.timeout(isLong ? 3 * 3_600_000 : 300_000);
   const fixture = useNode();
-  const seed = seedOfThisRun();
+  // The short form sends the same every time: what it finds comes from a change of the code, not from luck.
+  const seed = isLong || process.env['CHAOS_SEED'] !== undefined ? seedOfThisRun() : 20_250_101;
 
   it('are each answered with a status; nothing crashes, nothing is left, no VF is out, no token is in the log', async () => {
     const { node } = fixture;
