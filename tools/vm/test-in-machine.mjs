@@ -7,7 +7,7 @@ import { ensureMachine } from './ensure-machine.mjs';
 import { packTests } from './pack-tests.mjs';
 
 /** For how many minutes at most, booting included. */
-const forms = { long: 30, short: 9 };
+const forms = { long: 30, short: 14 };
 
 /**
  * Runs the tests of test/vm on an emulated machine with SR-IOV cards. Needs no hardware, no KVM and no root.
