@@ -7,6 +7,7 @@ describe('a short text', () => {
     expect(shortText('abc', 3)).to.equal('abc');
     expect(shortText('abcdefghij'.repeat(5), 25)).to.equal('abcdefgh… (50 characters)');
     expect(shortText(shortText('x'.repeat(99), 25), 25)).to.match(/^x+… \(99 characters\)$/);
+    expect(shortText(shortText('x'.repeat(99), 40), 25)).to.match(/^x+… \(99 characters\)$/);
   });
 
   it('ends with no half of a character, which could not go over the wire', () => {
