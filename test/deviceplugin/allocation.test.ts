@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { PluginEndpoint } from '../../simulation/kubelet/plugin-endpoint.js';
 import { ModelOffer } from './model-offer.js';
 import { PluginRig } from './plugin-rig.js';
+import { refusalOf } from './refusal-of.js';
 
 const NAME = 'service.domain.1/10G';
 const OTHER = 'service.domain.1/20G';
@@ -26,12 +27,7 @@ describe('kubelet allocating tokens', () => {
     await rig[Symbol.asyncDispose]();
   });
 
-  async function refusal(...ids: string[]): Promise<string> {
-    return endpoint.allocate(ids).then(
-      () => 'allocated',
-      (thrown: unknown) => (thrown as Error).message,
-    );
-  }
+  const refusal = (...ids: string[]) => refusalOf(endpoint, ids);
 
   it('gets the token environment of NSM clients for a pod with two resources', async () => {
     const requests = { [NAME]: 2, [OTHER]: 1 };

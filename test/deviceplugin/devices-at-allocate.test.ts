@@ -5,6 +5,7 @@ import type { DeviceGiver, GivenDevice } from '../../src/deviceplugin/device-giv
 import { ForwarderError, toForwarderError } from '../../src/ports/error.js';
 import { ModelOffer } from './model-offer.js';
 import { PluginRig } from './plugin-rig.js';
+import { refusalOf } from './refusal-of.js';
 
 const NAME = 'worker.domain/dpdk-10G';
 const OTHER = 'worker.domain/10G';
@@ -114,11 +115,7 @@ describe('kubelet allocating tokens that are worth a VF at once', () => {
     await rig[Symbol.asyncDispose]();
   });
 
-  const refusal = async (...ids: string[]): Promise<string> =>
-    endpoint.allocate(ids).then(
-      () => 'allocated',
-      (thrown: unknown) => (thrown as Error).message,
-    );
+  const refusal = (...ids: string[]) => refusalOf(endpoint, ids);
 
   it('gets nodes and variables beside the tokens; a resource for connections has tokens alone', async () => {
     const { containerResponses } = await endpoint.allocate([`${NAME}#1`]);

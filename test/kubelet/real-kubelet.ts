@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { childrenOf } from './children-of.js';
 import { makeControlGroups, removeControlGroups } from './control-groups.js';
 import { writeImage } from './image.js';
 import { isAnswered } from './is-answered.js';
@@ -289,14 +290,5 @@ export class RealKubelet implements AsyncDisposable {
     const { runtime } = this.#programs;
     const path = ['usr/bin', 'usr/sbin', 'bin'].map((folder) => join(runtime, folder));
     return { NODE_ROOT: this.root, NODE_RUNTIME: runtime, PATH: [...path, process.env['PATH']].join(':') };
-  }
-}
-
-/** Processes that this one has started. */
-function childrenOf(pid: number): number[] {
-  try {
-    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
-  } catch {
-    return [];
   }
 }

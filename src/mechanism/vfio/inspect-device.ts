@@ -3,6 +3,7 @@ import type { FunctionFacts } from '../../ports/pci-bus.js';
 import type { Finding } from '../finding.js';
 import type { Work } from '../kernel/configure-ip.js';
 import type { DeliveredDevice, DevicePlan } from './device-plan.js';
+import { inspectGivenNode } from './given-node.js';
 import { keepPodAccess } from './pod-access.js';
 import { type VfioWorld, vfioDriver } from './vfio-world.js';
 
@@ -40,12 +41,8 @@ export async function inspectReadyDevice(
 ): Promise<Finding | undefined> {
   const lost = await inspectDriver(world, address);
   if (lost !== undefined) return lost;
-  const node = await world.vfio.group(device.iommuGroup);
-  if (node?.device.major === device.device.major && node.device.minor === device.device.minor) return undefined;
-  return {
-    kind: 'astray',
-    reason: `the device node of IOMMU group ${device.iommuGroup} is not the one that was given`,
-  };
+  const reason = await inspectGivenNode(world, device);
+  return reason === undefined ? undefined : { kind: 'astray', reason };
 }
 
 async function inspectDriver(world: VfioWorld, address: DevicePlan['function']): Promise<Finding | undefined> {

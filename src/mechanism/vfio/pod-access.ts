@@ -7,6 +7,7 @@ import type { PodUid } from '../../ports/pod-cgroup.js';
 import type { Work } from '../kernel/configure-ip.js';
 import { narrowCgroups } from './cgroup-hint.js';
 import { grantDevices, grantedCgroup, isGrant } from './device-grants.js';
+import { inspectGivenNode } from './given-node.js';
 import type { VfioWorld } from './vfio-world.js';
 
 /** Where a client is. */
@@ -106,11 +107,10 @@ async function requireSameNode(
   { entry, access }: { readonly entry: Entry; readonly access: PodAccess },
   { ledger }: Work,
 ): Promise<void> {
-  const { iommuGroup, device } = access;
-  const node = await world.vfio.group(iommuGroup);
-  if (node?.device.major === device.major && node.device.minor === device.minor) return;
+  const wrong = await inspectGivenNode(world, access);
+  if (wrong === undefined) return;
   await ledger.release((it) => isGrant(it) && it.function === entry.function);
-  throw new ForwarderError('unavailable', `the device node of IOMMU group ${iommuGroup} is not the one that was given`);
+  throw new ForwarderError('unavailable', wrong);
 }
 
 /** Grants in cgroups that are gone: undoing them costs nothing and tidies the record. */

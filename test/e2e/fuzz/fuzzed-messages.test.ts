@@ -1,10 +1,10 @@
 import { expect } from 'chai';
 import { type Connection, ConnectionEvent, ConnectionEventType } from '../../../apis/generated/connection.js';
 import { pathOf } from '../../../simulation/network/fresh-namespace.js';
-import { SystemClock } from '../../../src/clock/system-clock.js';
 import { toForwarderError } from '../../../src/ports/error.js';
 import type { Connection as Channel } from '../../../src/transport/connection.js';
 import { Random, seedOfThisRun } from '../../chaos/random.js';
+import { until } from '../../pci/until.js';
 import { DaemonAtRest } from '../support/daemon-at-rest.js';
 import { expectServed } from '../support/expectations.js';
 import { useNode } from '../support/node-fixture.js';
@@ -115,11 +115,7 @@ describe(`${calls.toLocaleString('en')} fuzzed messages (FUZZ=long: 100,000)`, f
       for (const connection of await remaining(peer)) await peer.close(connection);
       expect(await remaining(peer)).to.deep.equal([]);
     }
-    const clock = new SystemClock();
-    for (let looks = 0; looks < 300 && (await node.hardware.homecomers()) < node.hardware.ports.length; looks += 1) {
-      await clock.sleep(100);
-    }
-    expect(await node.hardware.homecomers()).to.equal(node.hardware.ports.length);
+    await until(async () => (await node.hardware.homecomers()) === node.hardware.ports.length);
     expect(node.endpoint.connections).to.equal(0);
     await atRest.again();
     console.log(
