@@ -16,6 +16,7 @@ export class Holdings {
   readonly tokens: TokenPool;
   #inventory: Inventory;
   #free: FreeFunctions;
+  readonly #vacated = new Set<PciAddress>();
 
   constructor(inventory: Inventory, tokens: TokenPool) {
     this.#inventory = inventory;
@@ -76,11 +77,23 @@ export class Holdings {
     return this.closeFor(vf);
   }
 
-  /** Nobody holds the function any more: it is free, or held back with its PF. */
+  /** Nobody holds the function any more: it is free, until {@link withholdVacated}. */
   vacate(vf: VirtualFunction, { closed, driver }: Partial<Pick<Claimed, 'driver'>> & Pick<Claimed, 'closed'>): void {
     this.#circulate(vf, { closed, ...(driver && { driver }) });
-    const { withheld } = vf.physicalFunction;
-    if (withheld !== undefined && !vf.leaving) this.withhold(vf, withheld);
+    this.#vacated.add(vf.address);
+  }
+
+  /**
+   * Holds back what was vacated on a PF that is withheld. Not sooner: a change of what is offered may first have to
+   * bring a token for it into circulation.
+   */
+  withholdVacated(): void {
+    for (const address of this.#vacated) {
+      const vf = this.#inventory.functions.get(address);
+      const withheld = vf?.physicalFunction.withheld;
+      if (vf?.state.kind === 'free' && withheld !== undefined && !vf.leaving) this.withhold(vf, withheld);
+    }
+    this.#vacated.clear();
   }
 
   /** Holds a free function back. */
@@ -107,6 +120,11 @@ export class Holdings {
     const closed = closedBy(by.state);
     const standIn = this.tokens.spare(token, by.physicalFunction.address);
     by.state = { ...by.state, closed: closed.map((each) => (each === token ? standIn : each)) } as FunctionState;
+  }
+
+  /** Lets free tokens be the closed ones wherever a pod's token is: there is a function to be had for it. */
+  sparePods(): void {
+    for (const token of this.tokens.wronglyClosed()) this.spare(token);
   }
 
   #circulate(vf: VirtualFunction, { closed, driver }: { closed: readonly Token[]; driver?: DriverType }): void {

@@ -219,9 +219,14 @@ export class ResourcePool {
     return this.#listeners.add(listener);
   }
 
-  /** The last thing of every change: what was in the way of the wanted catalogue may be free now. */
+  /**
+   * The last thing of every change: what was in the way of the wanted catalogue may be free now, and so may be a token
+   * that can be closed in the place of a pod's.
+   */
   #changed(): void {
     if (this.#unsettled) this.#unsettled = settle(this.#holdings, this.#wanted);
+    this.#holdings.withholdVacated();
+    this.#holdings.sparePods();
     this.#listeners.notify();
   }
 }

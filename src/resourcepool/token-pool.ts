@@ -1,6 +1,6 @@
 import { ForwarderError } from '../ports/error.js';
 import type { PciAddress } from '../ports/pci-address.js';
-import { arrangeTokens, firstToClose, type TokensOfName } from './arrange-tokens.js';
+import { arrangeTokens, firstToClose, type TokensOfName, waitingIn } from './arrange-tokens.js';
 import { assertAllocatable } from './claim-refusals.js';
 import type { IndexSet } from './index-set.js';
 import type { Standing, Token } from './token.js';
@@ -156,6 +156,13 @@ export class TokenPool {
     return standIn;
   }
 
+  /** The tokens that are closed though a pod has them, while free ones of the same name are not: see {@link spare}. */
+  *wronglyClosed(): Generator<Token> {
+    for (const { all, free, wanting } of this.#byName.values()) {
+      while (free.first !== undefined && wanting.first !== undefined) yield all[wanting.first] as Token;
+    }
+  }
+
   quarantine(token: Token): void {
     if (token.standing.kind !== 'in-use') throw impossible('quarantine', token);
     this.#change(token, token.held, { kind: 'quarantined', function: token.standing.function });
@@ -264,17 +271,16 @@ export class TokenPool {
   /** The one place where a token's state changes. */
   #change(token: Token, held: boolean, standing: Standing): boolean {
     if (token.held === held && token.standing === standing) return false;
-    this.#circulating(token)?.delete(token.index);
+    this.#waitingIn(token)?.delete(token.index);
     token.held = held;
     token.standing = standing;
-    this.#circulating(token)?.add(token.index);
+    this.#waitingIn(token)?.add(token.index);
     return true;
   }
 
-  /** Where a token waits to be claimed or closed; undefined when it does not. */
-  #circulating({ name, held, standing }: Token): IndexSet | undefined {
-    if (standing.kind !== 'available') return undefined;
-    return this.#byName.get(name)?.[held ? 'allocated' : 'free'];
+  #waitingIn(token: Token): IndexSet | undefined {
+    const tokens = this.#byName.get(token.name);
+    return tokens && waitingIn(token, tokens);
   }
 }
 

@@ -141,10 +141,12 @@ describe('resource pool, changes of what is offered', function () {
     });
   });
 
-  it('lets free tokens go before one that a pod has stands for nothing', () => {
+  it('lets free tokens go before one that a pod has stands for nothing, and close before one that a pod has', () => {
     property(({ after, amended }) => {
-      if (!amended) return;
-      for (const { name } of after.tokens.filter(({ state }) => state === 'retired')) {
+      const wronged = after.tokens.filter(
+        ({ state, heldByPod }) => (amended && state === 'retired') || (state === 'closed' && heldByPod),
+      );
+      for (const { name } of wronged) {
         expect(after.tokens.filter((token) => token.name === name && token.state === 'free')).to.deep.equal([]);
       }
     });

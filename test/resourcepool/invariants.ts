@@ -56,6 +56,13 @@ const invariants: Readonly<Record<string, Check>> = {
     expect(closed.map((token) => `${token.function} ${token.name}`).sort()).to.deep.equal(expected.sort());
   },
 
+  '5: no token of a pod is closed while a token of its name is free': (now) => {
+    for (const { name } of now.tokens.filter(({ state }) => state === 'free')) {
+      const wronged = tokensOf(now, name).filter(({ state, heldByPod }) => state === 'closed' && heldByPod);
+      expect(wronged, name).to.deep.equal([]);
+    }
+  },
+
   '9: a group is pinned exactly while it has members with a driver, and they have one driver': (now) => {
     const groups = new Map<number, string[]>();
     for (const { iommuGroup, use } of now.functions) {

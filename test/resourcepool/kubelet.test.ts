@@ -87,6 +87,19 @@ describe('what kubelet does with tokens', () => {
       .with.property('kind', 'busy');
   });
 
+  it('a pod whose token is closed gets the VF that comes back, whichever token that VF had closed', () => {
+    const pool = node();
+    const [waiting, gone] = [allocated(pool, 'd/intel', 0), allocated(pool, 'd/intel', 1)];
+    const claims = [0, 1].map((index) =>
+      pool.claim({ token: allocated(pool, 'd/10G', index), owner: anna, driver: 'kernel' }),
+    );
+    pool.free([gone]);
+    const back = claims.find((claim) => pool.token(gone)?.function === claim.function)?.function ?? pci('00:00.0');
+    pool.release(back, anna);
+    expect(pool.token(gone)?.state).to.equal('closed');
+    expect(pool.claim({ token: waiting, owner: bert, driver: 'kernel' }).function).to.equal(back);
+  });
+
   it('closes free tokens before those of pods, in the order of creation', () => {
     const pool = node();
     allocated(pool, 'd/10G', 0);

@@ -1,20 +1,21 @@
-import type { ErrorKind } from '../../src/ports/error.js';
 import { comparePciAddress, type PciAddress } from '../../src/ports/pci-address.js';
 import type { Catalogue } from '../../src/resourcepool/catalogue.js';
 import type { AdoptRequest, Claim, ClaimRequest, Owner } from '../../src/resourcepool/claim.js';
 import type { DriverType } from '../../src/resourcepool/driver-type.js';
 import type { TokenId } from '../../src/resourcepool/token-id.js';
 import type { PoolOptions } from '../../src/resourcepool/token-lots.js';
-import { type ModelFunction, type ModelToken, modelFunctions, modelTokens, podOf, type Use } from './naive-state.js';
-
-/** What the model throws: the kind is all that it predicts of an error. */
-class Refusal extends Error {
-  readonly kind: ErrorKind;
-  constructor(kind: ErrorKind) {
-    super(kind);
-    this.kind = kind;
-  }
-}
+import {
+  claimed,
+  driversOf,
+  type ModelFunction,
+  type ModelToken,
+  modelFunctions,
+  modelTokens,
+  podOf,
+  Refusal,
+  reopen,
+  type Use,
+} from './naive-state.js';
 
 /** The pool as the simplest program that keeps its promises: two arrays, searched from end to end. */
 export class NaivePool {
@@ -49,6 +50,7 @@ export class NaivePool {
       if (state.is === 'quarantined') token.state = { ...state, afterwards: 'free' };
       if (state.is === 'closed') token.state = { ...state, was: 'free' };
     }
+    this.#sparePods();
   }
 
   claim({ token: id, owner, driver }: ClaimRequest): Claim {
@@ -85,6 +87,7 @@ export class NaivePool {
     this.#circulate(vf);
     if (token.state.is === 'closed') this.#close(token.name, this.#function(token.state.by));
     this.#occupy(vf, { is: 'claimed', token, driver, owners: [owner] });
+    this.#sparePods();
     return this.#answer(vf);
   }
 
@@ -121,6 +124,7 @@ export class NaivePool {
       vf.use.token = use.token;
       use.token.state = { is: 'quarantined', vf: address, afterwards: podOf(use.token) };
     }
+    this.#sparePods();
   }
 
   recover(address: PciAddress): boolean {
@@ -146,6 +150,7 @@ export class NaivePool {
     const functions = this.#functionsOf(pf);
     if (!this.#withheld.delete(pf)) return false;
     for (const vf of functions) if (vf.use.is === 'withheld') this.#circulate(vf);
+    this.#sparePods();
     return true;
   }
 
@@ -165,7 +170,7 @@ export class NaivePool {
   }
 
   driverOf(group: number | undefined): DriverType | undefined {
-    return this.#pinning(group)[0];
+    return driversOf(this.functions, group)[0];
   }
 
   freeOn(pf: PciAddress): number {
@@ -185,14 +190,9 @@ export class NaivePool {
     return this.#answer(vf);
   }
 
-  #pinning(group: number | undefined): DriverType[] {
-    const members = this.functions.filter((vf) => group !== undefined && vf.group === group);
-    return members.flatMap(({ use }) => ('driver' in use ? [use.driver] : []));
-  }
-
   #changeDriver(vf: ModelFunction, driver: DriverType): ModelFunction {
     const use = claimed(vf);
-    if ((driver === 'kernel' || vf.vfio) && this.#pinning(vf.group).length <= 1) {
+    if ((driver === 'kernel' || vf.vfio) && driversOf(this.functions, vf.group).length <= 1) {
       use.driver = driver;
       return vf;
     }
@@ -222,6 +222,17 @@ export class NaivePool {
     token.state = { is: 'closed', by: by.address, was: podOf(token) };
   }
 
+  /** No token of a pod is closed while one of its name is free: the free one is closed in its place. */
+  #sparePods(): void {
+    for (const token of this.tokens) {
+      const { state } = token;
+      if (state.is !== 'closed' || state.was === 'free') continue;
+      if (!this.tokens.some(({ name, state: { is } }) => name === token.name && is === 'free')) continue;
+      this.#close(token.name, this.#function(state.by));
+      reopen(token);
+    }
+  }
+
   #withhold(vf: ModelFunction, reason: string): void {
     vf.use = { is: 'withheld', reason };
     for (const name of vf.names) this.#close(name, vf);
@@ -231,6 +242,7 @@ export class NaivePool {
     this.#circulate(vf);
     const reason = this.#withheld.get(vf.pf);
     if (reason !== undefined) this.#withhold(vf, reason);
+    this.#sparePods();
   }
 
   #circulate(vf: ModelFunction): void {
@@ -240,8 +252,9 @@ export class NaivePool {
 
   #stillHeldBefore(vf: ModelFunction): ModelFunction | undefined {
     const { before, token } = claimed(vf);
-    const candidate = before && this.#function(before);
-    return candidate?.use.is === 'superseded' && candidate.use.token === token ? candidate : undefined;
+    return this.functions.find(
+      ({ address, use }) => address === before && use.is === 'superseded' && use.token === token,
+    );
   }
 
   #reinstate(vf: ModelFunction): void {
@@ -284,13 +297,4 @@ export class NaivePool {
     if (vf === undefined) throw new Refusal('not-found');
     return vf;
   }
-}
-
-function reopen(token: ModelToken): void {
-  token.state = { is: podOf(token) };
-}
-
-function claimed({ use }: ModelFunction): Extract<Use, { is: 'claimed' }> {
-  if (use.is !== 'claimed') throw new Error('the model expects a claimed function');
-  return use;
 }

@@ -1,3 +1,4 @@
+import type { ErrorKind } from '../../src/ports/error.js';
 import type { PciAddress } from '../../src/ports/pci-address.js';
 import type { Catalogue } from '../../src/resourcepool/catalogue.js';
 import type { Owner } from '../../src/resourcepool/claim.js';
@@ -41,6 +42,15 @@ export interface ModelFunction {
   use: Use;
 }
 
+/** What the model throws: the kind is all that it predicts of an error. */
+export class Refusal extends Error {
+  readonly kind: ErrorKind;
+  constructor(kind: ErrorKind) {
+    super(kind);
+    this.kind = kind;
+  }
+}
+
 /** What kubelet thinks of a token. */
 export function podOf({ state }: ModelToken): Pod {
   switch (state.is) {
@@ -53,6 +63,17 @@ export function podOf({ state }: ModelToken): Pod {
     case 'quarantined':
       return state.afterwards;
   }
+}
+
+/** The token goes to where kubelet wants it. */
+export function reopen(token: ModelToken): void {
+  token.state = { is: podOf(token) };
+}
+
+/** What somebody does with a function that is claimed. */
+export function claimed({ use }: ModelFunction): Extract<Use, { is: 'claimed' }> {
+  if (use.is !== 'claimed') throw new Error('the model expects a claimed function');
+  return use;
 }
 
 /** The tokens of a node, by name and then by PF. */
@@ -84,4 +105,10 @@ export function modelFunctions({ physicalFunctions }: Catalogue): ModelFunction[
       return { address, pf, names, vfIndex, group, vfio, use: { is: 'free' } };
     }),
   );
+}
+
+/** The driver of each member of a group that has one. */
+export function driversOf(functions: readonly ModelFunction[], group: number | undefined): DriverType[] {
+  const members = functions.filter((vf) => group !== undefined && vf.group === group);
+  return members.flatMap(({ use }) => ('driver' in use ? [use.driver] : []));
 }

@@ -95,7 +95,7 @@ describe('resource pool, any sequence of commands', function () {
     );
   });
 
-  it('invariants 1, 2, 3, 4, 9, 10, 12: hold after every command', () => {
+  it('invariants 1, 2, 3, 4, 5, 9, 10, 12: hold after every command', () => {
     property((pool, catalogue) => {
       checkInvariants(snapshot(pool), catalogue);
       return (_command, _before, after) => checkInvariants(after, catalogue);

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { allocated, owner, pci, poolOf, poolWith, snapshot } from './nodes.js';
+import { allocated, catalogueOf, owner, pci, poolOf, poolWith, snapshot } from './nodes.js';
 
 const [anna, bert] = [owner('anna'), owner('bert')] as const;
 const [pf, otherPf] = [pci('01:00.0'), pci('02:00.0')] as const;
@@ -50,6 +50,23 @@ describe('a PF that is withheld', () => {
     const vf = pci('01:10.1');
     expect(pool.adopt({ token, owner: anna, driver: 'kernel', function: vf }).function).to.equal(vf);
     expect(pool.function(pci('01:10.0'))?.use.kind).to.equal('withheld');
+  });
+
+  it('keeps what is released although its token goes back to a VF that no longer counts under its name', () => {
+    const pool = poolOf(
+      ['01:00.0', ['d/intel'], [['01:10.0']]],
+      ['02:00.0', ['d/intel'], [['02:10.0', 7], ['02:10.1', 7]]], // biome-ignore format: a row
+    );
+    const [token, other] = [allocated(pool, 'd/intel', 0), allocated(pool, 'd/intel', 1)];
+    pool.claim({ token: other, owner: bert, driver: 'vfio-pci' });
+    const former = pool.claim({ token, owner: anna, driver: 'vfio-pci' });
+    const vf = pool.claim({ token, owner: anna, driver: 'kernel' });
+    expect(vf).to.include({ physicalFunction: pf, supersedes: former.function });
+    pool.amend(catalogueOf(['01:00.0', ['d/intel'], [['01:10.0']]]));
+    pool.withhold(pf, 'no link');
+    expect(pool.release(vf.function, anna)).to.equal(true);
+    expect(pool.function(vf.function)?.use.kind).to.equal('withheld');
+    expect(pool.token(token)).to.deep.include({ state: 'in-use', function: former.function });
   });
 
   it('keeps a function from quarantine only in so far as it is free', () => {
