@@ -3,12 +3,15 @@ import type { NamespaceFile } from '../../src/native/network-namespace.js';
 import type { GoConnection } from '../interop/go-client.js';
 import { Peer, type PeerEvent } from './peer.js';
 import { Pinger } from './pinger.js';
+import type { PodWithDevices } from './pod-with-devices.js';
 
 export interface MeshClientOptions {
   readonly name: string;
   readonly program: string;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
+  /** Where it runs when it wants devices. */
+  readonly pod: PodWithDevices | undefined;
   /** Told of every connection that the client was given. */
   readonly onGranted: (connection: GoConnection) => Promise<void>;
   /** Told when this process lets go of the client's namespace. */
@@ -24,10 +27,17 @@ export class MeshClient implements AsyncDisposable {
   #ended = false;
 
   constructor(options: MeshClientOptions) {
-    const { name, program, args, env } = options;
+    const { name, program, args, env, pod } = options;
     this.name = name;
     this.#options = options;
-    this.#peer = new Peer({ program, role: 'client', args, namespace: this.namespace, env });
+    this.#peer = new Peer({
+      program,
+      role: 'client',
+      args,
+      namespace: this.namespace,
+      env,
+      entry: pod?.entry(env) ?? [],
+    });
   }
 
   /** Starts it; resolves with its first connection, whose far end answers by then. */
@@ -55,6 +65,12 @@ export class MeshClient implements AsyncDisposable {
     const last = this.calls.findLast(({ connection }) => connection !== undefined)?.connection;
     if (last === undefined) throw new Error(`${this.name} has no connection`);
     return last;
+  }
+
+  /** Where it runs when it wanted devices. @throws Error when it did not */
+  get pod(): PodWithDevices {
+    if (this.#options.pod === undefined) throw new Error(`${this.name} has no pod with devices`);
+    return this.#options.pod;
   }
 
   /** The PCI address of its VF. */

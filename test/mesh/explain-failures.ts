@@ -8,8 +8,8 @@ export function explainFailures(meshOf: () => Mesh | undefined): void {
   afterEach(function () {
     const mesh = meshOf();
     if (this.currentTest?.state !== 'failed' || mesh === undefined) return;
-    console.log(mesh.daemonLines.slice(-lines).join('\n'));
-    for (const client of mesh.clients) {
+    for (const { daemonLines } of mesh.nodes) console.log(daemonLines.slice(-lines).join('\n'));
+    for (const client of mesh.nodes.flatMap(({ clients }) => clients)) {
       for (const { event, at, milliseconds, error, connection } of client.calls) {
         const outcome = error ?? connection?.state ?? 'done';
         console.log(`${client.name} ${new Date(at).toISOString()} ${event} (${milliseconds} ms): ${outcome}`);

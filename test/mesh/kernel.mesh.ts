@@ -25,20 +25,20 @@ describe('a KERNEL client in a mesh of SPIRE, nsmgr, registry and endpoint', fun
   });
 
   it('finds the daemon registered', async () => {
-    const took = await mesh.startDaemon(signal);
+    const took = await mesh.node.startDaemon(signal);
     figure('start to registered', `${Math.round(took)} ms`, '85 ms seen from outside');
   });
 
   it('is connected over a path of four segments, and pings', async () => {
-    await using client = await mesh.client();
+    await using client = await mesh.node.client();
     const { started, granted } = await client.connect(signal);
     await using pinger = await client.ping(signal);
     expect((await pinger.stop()).answered).to.be.above(0);
 
     expect(client.connection.path.pathSegments.map(({ name }) => name)).to.deep.equal([
       client.name,
-      'nsmgr',
-      mesh.daemonName,
+      mesh.node.managerName,
+      mesh.node.daemonName,
       mesh.endpointName,
     ]);
     figure('nsc start to connected', since(started, granted), '120-130 ms');
@@ -46,12 +46,12 @@ describe('a KERNEL client in a mesh of SPIRE, nsmgr, registry and endpoint', fun
   });
 
   it('closes with SIGTERM: the VF is home', async () => {
-    await using client = await mesh.client();
+    await using client = await mesh.node.client();
     await client.connect(signal);
     const { vf } = client;
     const told = Date.now();
     await client.stop();
-    await mesh.home(vf, signal);
+    await mesh.node.home(vf, signal);
 
     const [closed] = client.calls.filter(({ event }) => event === 'close');
     expect(closed?.error).to.equal(undefined);

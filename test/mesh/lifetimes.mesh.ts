@@ -22,7 +22,7 @@ describe('a KERNEL client whose tokens live 30 s', function () {
   before(async function () {
     requireMesh(this);
     mesh = cleanup.use(await Mesh.start({}, signal));
-    await mesh.startDaemon(signal);
+    await mesh.node.startDaemon(signal);
   });
 
   after(async () => {
@@ -31,7 +31,7 @@ describe('a KERNEL client whose tokens live 30 s', function () {
   });
 
   it('is refreshed over two lives of them, and no ping is lost', async () => {
-    await using client = await mesh.client({ tokenLifetime });
+    await using client = await mesh.node.client({ tokenLifetime });
     const { started } = await client.connect(signal);
     await using pinger = await client.ping(signal);
 
@@ -50,13 +50,13 @@ describe('a KERNEL client whose tokens live 30 s', function () {
   });
 
   it('is killed: its VF comes home when its token ends', async () => {
-    await using client = await mesh.client({ tokenLifetime });
+    await using client = await mesh.node.client({ tokenLifetime });
     await client.connect(signal);
     const { vf } = client;
     const killed = performance.now();
     await client.stop('SIGKILL');
 
-    await mesh.home(vf, signal);
+    await mesh.node.home(vf, signal);
 
     figure('nsc killed to VF home', inSeconds(performance.now() - killed), '10.6 s');
   });

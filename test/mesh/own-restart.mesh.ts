@@ -19,7 +19,7 @@ describe('the daemon in a mesh', function () {
   before(async function () {
     requireMesh(this);
     mesh = cleanup.use(await Mesh.start({}, signal));
-    await mesh.startDaemon(signal);
+    await mesh.node.startDaemon(signal);
   });
 
   after(async () => {
@@ -28,14 +28,14 @@ describe('the daemon in a mesh', function () {
   });
 
   it('R1, R2: is killed and started again: the client goes on with its VF, and no ping is lost', async () => {
-    await using client = await mesh.client({ tokenLifetime });
+    await using client = await mesh.node.client({ tokenLifetime });
     await client.connect(signal);
     const { vf } = client;
     await using pinger = await client.ping(signal);
 
-    await mesh.daemon.stop('SIGKILL');
+    await mesh.node.daemon.stop('SIGKILL');
     const started = Date.now();
-    await mesh.startDaemon(signal);
+    await mesh.node.startDaemon(signal);
     const { at } = await client.granted(started, signal);
 
     const { sent, answered } = await pinger.stop();
@@ -43,11 +43,11 @@ describe('the daemon in a mesh', function () {
     expect(sent - answered, `of ${sent} pings`).to.equal(0);
     figure('forwarder killed and started', `healed in ${inSeconds(at - started)}, same VF`, 'never heals');
     await client.stop();
-    await mesh.home(vf, signal);
+    await mesh.node.home(vf, signal);
   });
 
   it('R1: serves the next client after that at once', async () => {
-    await using client = await mesh.client();
+    await using client = await mesh.node.client();
     const { started, granted } = await client.connect(signal);
     expect(client.vf).not.to.equal('');
     figure('the next client', `connected in ${Math.round(granted.at - started)} ms`, 'fails for 47 s');

@@ -1,6 +1,7 @@
 import { RunningProgram } from '../../simulation/running-program.js';
 import type { NamespaceFile } from '../../src/native/network-namespace.js';
 import type { GoConnection } from '../interop/go-client.js';
+import type { Role } from './mesh-peers.js';
 
 /** What a peer tells of, one line each. */
 export interface PeerEvent {
@@ -17,10 +18,12 @@ export interface PeerEvent {
 export interface PeerOptions {
   /** Its path, which is also what SPIRE knows it by. */
   readonly program: string;
-  readonly role: 'registry' | 'manager' | 'endpoint' | 'client' | 'watcher' | 'intruder';
+  readonly role: Role;
   readonly args: readonly string[];
   readonly namespace: NamespaceFile;
   readonly env: Readonly<Record<string, string>>;
+  /** What starts it; nothing unless told. */
+  readonly entry?: readonly string[];
 }
 
 /** One of NSM's programs, which can be ended and started again. */
@@ -34,8 +37,9 @@ export class Peer implements AsyncDisposable {
 
   /** Starts it, once or again after its end. */
   begin(): void {
-    const { program, role, args, namespace, env } = this.#options;
-    this.#program = new RunningProgram({ name: `the ${role}`, command: [program, role, ...args], namespace, env });
+    const { program, role, args, namespace, env, entry = [] } = this.#options;
+    const command = [...entry, program, role, ...args] as [string, ...string[]];
+    this.#program = new RunningProgram({ name: `the ${role}`, command, namespace, env });
   }
 
   /** Starts it and resolves when it does its work; returns when it was started, ms since the epoch. */

@@ -24,8 +24,8 @@ describe('a mesh whose parts are restarted under a KERNEL client', function () {
   before(async function () {
     requireMesh(this);
     mesh = cleanup.use(await Mesh.start({}, signal));
-    await mesh.startDaemon(signal);
-    client = cleanup.use(await mesh.client({ tokenLifetime }));
+    await mesh.node.startDaemon(signal);
+    client = cleanup.use(await mesh.node.client({ tokenLifetime }));
     await client.connect(signal);
     ({ vf } = client);
   });
@@ -54,14 +54,14 @@ describe('a mesh whose parts are restarted under a KERNEL client', function () {
   }
 
   it('is healed when nsmgr is restarted', async () => {
-    await mesh.manager.stop();
-    const started = await mesh.manager.start(signal);
+    await mesh.node.manager.stop();
+    const started = await mesh.node.manager.start(signal);
     figure('nsmgr restarted', await healed(started), 'healed in 0.9 s');
   });
 
   it('is healed when nsmgr is killed', async () => {
-    await mesh.manager.stop('SIGKILL');
-    const started = await mesh.manager.start(signal);
+    await mesh.node.manager.stop('SIGKILL');
+    const started = await mesh.node.manager.start(signal);
     figure('nsmgr killed', await healed(started), 'healed in 1.5 s after 2 s without it');
   });
 
@@ -69,7 +69,7 @@ describe('a mesh whose parts are restarted under a KERNEL client', function () {
     await mesh.registry.stop();
     const started = await mesh.registry.start(signal);
     const watcher = await mesh.watchForwarders(signal);
-    const { at } = await watcher.until(({ endpoint }) => endpoint?.name === mesh.daemonName, signal);
+    const { at } = await watcher.until(({ endpoint }) => endpoint?.name === mesh.node.daemonName, signal);
     await healed(started);
     figure('registry restarted', `registered again in ${inSeconds(at - started)}`, 'healed in 0.9 s');
   });

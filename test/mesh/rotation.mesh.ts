@@ -29,9 +29,9 @@ describe('a mesh whose certificates live one minute', function () {
 
   it('keeps a connection over their rotation without losing a ping, and the daemon in the registry', async () => {
     const watcher = await mesh.watchForwarders(signal);
-    await mesh.startDaemon(signal);
-    await watcher.until(({ endpoint }) => endpoint?.name === mesh.daemonName, signal);
-    await using client = await mesh.client();
+    await mesh.node.startDaemon(signal);
+    await watcher.until(({ endpoint }) => endpoint?.name === mesh.node.daemonName, signal);
+    await using client = await mesh.node.client();
     const { started } = await client.connect(signal);
     await using pinger = await client.ping(signal);
 
@@ -40,9 +40,9 @@ describe('a mesh whose certificates live one minute', function () {
     const { sent, answered } = await pinger.stop();
     expect(client.calls.filter(({ error }) => error !== undefined)).to.deep.equal([]);
     expect(sent - answered).to.equal(0);
-    const rotations = mesh.daemon.lines.filter((line) => line.includes('X.509 SVID spiffe:')).length - 1;
+    const rotations = mesh.node.daemon.lines.filter((line) => line.includes('X.509 SVID spiffe:')).length - 1;
     expect(rotations).to.be.at.least(2);
-    const changes = watcher.events.filter(({ endpoint }) => endpoint?.name === mesh.daemonName);
+    const changes = watcher.events.filter(({ endpoint }) => endpoint?.name === mesh.node.daemonName);
     expect(changes.filter(({ event }) => event === 'deleted')).to.deep.equal([]);
     // Never is the next refresh later than the end of the one before.
     for (const [i, change] of changes.slice(1).entries()) {

@@ -20,8 +20,8 @@ describe("somebody who has got hold of another's connection in a mesh", function
   before(async function () {
     requireMesh(this);
     mesh = cleanup.use(await Mesh.start({}, signal));
-    await mesh.startDaemon(signal);
-    client = cleanup.use(await mesh.client());
+    await mesh.node.startDaemon(signal);
+    client = cleanup.use(await mesh.node.client());
     await client.connect(signal);
   });
 
@@ -37,7 +37,7 @@ describe("somebody who has got hold of another's connection in a mesh", function
   it('S6: gets nowhere at our own socket: it cannot refresh, close or watch it', async () => {
     await using pinger = await client.ping(signal);
     const asManager = { ...client.connection, id: idAt(client.connection, 1), path: pathAt(client.connection, 1) };
-    const intruder = await mesh.intrude(asManager, mesh.daemonUrl, signal);
+    const intruder = await mesh.intrude(asManager, mesh.node.daemonUrl, signal);
 
     for (const call of ['request', 'monitor', 'close']) {
       expect(outcome(intruder, call), call).to.include('PermissionDenied');
@@ -51,7 +51,7 @@ describe("somebody who has got hold of another's connection in a mesh", function
     const { vf } = client;
     await using pinger = await client.ping(signal);
     const before = Date.now();
-    const intruder = await mesh.intrude(client.connection, mesh.managerUrl, signal);
+    const intruder = await mesh.intrude(client.connection, mesh.node.managerUrl, signal);
 
     expect(outcome(intruder, 'request')).to.include('no sufficient privileges');
     // The manager has lost sight of the connection over this; its client finds out, and goes on with what it has.

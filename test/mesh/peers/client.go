@@ -8,7 +8,9 @@ import (
 	"github.com/golang/protobuf/ptypes/empty"
 	"github.com/networkservicemesh/api/pkg/api/networkservice"
 	kernelmechanism "github.com/networkservicemesh/api/pkg/api/networkservice/mechanisms/kernel"
+	vfiomechanism "github.com/networkservicemesh/api/pkg/api/networkservice/mechanisms/vfio"
 	kernelheal "github.com/networkservicemesh/sdk-kernel/pkg/kernel/tools/heal"
+	"github.com/networkservicemesh/sdk-sriov/pkg/networkservice/common/mechanisms/vfio"
 	"github.com/networkservicemesh/sdk-sriov/pkg/networkservice/common/token"
 	"github.com/networkservicemesh/sdk/pkg/networkservice/chains/client"
 	"github.com/networkservicemesh/sdk/pkg/networkservice/common/authorize"
@@ -46,7 +48,7 @@ func runClient(ctx context.Context, self *identity, given options) error {
 	// What keeps the connection ends after it was closed.
 	keeping, stop := context.WithCancel(context.Background())
 	defer stop()
-	nsm := newClient(keeping, self, given.name, manager)
+	nsm := newClient(keeping, self, given, manager)
 	connection := connect(ctx, nsm, requestFor((*nsurl.NSURL)(service), given.name))
 	if connection == nil {
 		return nil
@@ -59,10 +61,10 @@ func runClient(ctx context.Context, self *identity, given options) error {
 	return err
 }
 
-func newClient(ctx context.Context, self *identity, name string, manager *url.URL) networkservice.NetworkServiceClient {
+func newClient(ctx context.Context, self *identity, given options, manager *url.URL) networkservice.NetworkServiceClient {
 	return client.NewClient(ctx,
 		client.WithClientURL(manager),
-		client.WithName(name),
+		client.WithName(given.name),
 		client.WithAuthorizeClient(authorize.NewClient()),
 		client.WithHealClient(heal.NewClient(ctx,
 			heal.WithLivenessCheck(kernelheal.KernelLivenessCheck),
@@ -75,6 +77,7 @@ func newClient(ctx context.Context, self *identity, name string, manager *url.UR
 			token.NewClient(),
 			mechanisms.NewClient(map[string]networkservice.NetworkServiceClient{
 				kernelmechanism.MECHANISM: kernel.NewClient(),
+				vfiomechanism.MECHANISM:   vfio.NewClient(vfio.WithVFIODir(given.vfio), vfio.WithCgroupDir(given.cgroup)),
 			}),
 			sendfd.NewClient(),
 			excludedprefixes.NewClient(),

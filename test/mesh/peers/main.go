@@ -28,7 +28,7 @@ import (
 
 // options are those of all roles; each uses some.
 type options struct {
-	name, listen, registry, manager, service, prefix, connection, logFile string
+	name, listen, registry, manager, service, prefix, connection, vfio, cgroup, logFile string
 
 	tokenLifetime time.Duration
 }
@@ -70,6 +70,8 @@ func readOptions(role string, args []string) (given options) {
 	flags.StringVar(&given.service, "service", "", "the network service; for a client mechanism://service/interface?labels")
 	flags.StringVar(&given.prefix, "prefix", "172.16.1.0/26", "addresses that the endpoint gives")
 	flags.StringVar(&given.connection, "connection", "", "file with somebody's connection, in protobuf's JSON form")
+	flags.StringVar(&given.vfio, "vfio", "/dev/vfio", "folder for the device nodes of a VFIO client")
+	flags.StringVar(&given.cgroup, "cgroup", "", "cgroup of a VFIO client's pod; without it what a client finds out itself")
 	flags.StringVar(&given.logFile, "log", "", "file for the SDK's own log")
 	flags.DurationVar(&given.tokenLifetime, "token-lifetime", 10*time.Minute, "how long tokens are good")
 	_ = flags.Parse(args)
