@@ -13,6 +13,14 @@ export interface Es256TokenIssuerOptions {
 /** Peers whose last token is kept. */
 const mostAudiences = 256;
 
+/** A token with what it was made from. */
+interface Issued {
+  /** Signed it: within one second, and with claims that the peer's certificate cuts short, the key may change. */
+  readonly material: X509Material;
+  readonly claims: string;
+  readonly issued: IssuedToken;
+}
+
 const header = encode({ alg: 'ES256', typ: 'JWT' });
 
 /**
@@ -22,7 +30,7 @@ const header = encode({ alg: 'ES256', typ: 'JWT' });
 export class Es256TokenIssuer implements TokenIssuer {
   readonly #options: Es256TokenIssuerOptions;
   /** By audience the last token: within its second another one would say the same, and signing costs more than all else. */
-  readonly #last = new Map<string | undefined, { readonly claims: string; readonly issued: IssuedToken }>();
+  readonly #last = new Map<string | undefined, Issued>();
   #key: { material: X509Material; key: KeyObject } | undefined;
 
   constructor(options: Es256TokenIssuerOptions) {
@@ -41,11 +49,11 @@ export class Es256TokenIssuer implements TokenIssuer {
       exp,
     });
     const last = this.#last.get(audience);
-    if (last?.claims === payload && this.#key?.material === material) return last.issued;
+    if (last?.claims === payload && last.material === material) return last.issued;
     const signature = this.#sign(`${header}.${payload}`, material);
     const issued = { token: `${header}.${payload}.${signature}`, expires: exp * 1000 };
     if (this.#last.size >= mostAudiences) this.#last.clear();
-    this.#last.set(audience, { claims: payload, issued });
+    this.#last.set(audience, { material, claims: payload, issued });
     return issued;
   }
 

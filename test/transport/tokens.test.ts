@@ -33,14 +33,8 @@ describe('Es256TokenIssuer', () => {
       aud: ['spiffe://nodes.test/peer'],
       exp: Math.floor(now / second) + 600,
     });
-    const key = createPublicKey(
-      new X509Certificate(material.certificates[0] ?? '').publicKey.export({ type: 'spki', format: 'pem' }),
-    );
-    const bytes = Buffer.from(signature, 'base64url');
-    expect(bytes).to.have.lengthOf(64);
-    expect(verify('sha256', Buffer.from(`${header}.${payload}`), { key, dsaEncoding: 'ieee-p1363' }, bytes)).to.equal(
-      true,
-    );
+    expect(Buffer.from(signature, 'base64url')).to.have.lengthOf(64);
+    expect(signedBy(material, token)).to.equal(true);
   });
 
   it('names no audience when there is none', () => {
@@ -63,6 +57,22 @@ describe('Es256TokenIssuer', () => {
     });
   }
 
+  it('signs with the key that is in force, when only another peer has had a token of it and the claims are the old ones', async () => {
+    const authority = await CertificateAuthority.create('nodes.test');
+    const next = await authority.issue('/forwarder', { notAfter: now + 7200 * second });
+    const source = new StaticSource(material);
+    const rotating = new Es256TokenIssuer({ source, clock: still, lifetimeMs: 600 * second });
+    const latest = now + 30 * second;
+    const former = rotating.issue('spiffe://nodes.test/peer', latest);
+    source.rotate(next);
+    rotating.issue('spiffe://nodes.test/other', latest);
+
+    const { token } = rotating.issue('spiffe://nodes.test/peer', latest);
+
+    expect(signedBy(material, former.token)).to.equal(true);
+    expect(signedBy(next, token)).to.equal(true);
+  });
+
   it('refuses a key that is not P-256, naming it', async () => {
     const authority = await CertificateAuthority.create('nodes.test');
     const rsa = await authority.issue('/rsa', { rsaKey: true });
@@ -71,6 +81,14 @@ describe('Es256TokenIssuer', () => {
       .with.property('kind', 'unsupported');
   });
 });
+
+/** Whether the key of an identity has signed a token. */
+function signedBy({ certificates: [leaf = new Uint8Array()] }: X509Material, token: string): boolean {
+  const [header = '', payload = '', signature = ''] = token.split('.');
+  const key = createPublicKey(new X509Certificate(leaf).publicKey.export({ type: 'spki', format: 'pem' }));
+  const bytes = Buffer.from(signature, 'base64url');
+  return verify('sha256', Buffer.from(`${header}.${payload}`), { key, dsaEncoding: 'ieee-p1363' }, bytes);
+}
 
 function text(part: string): string {
   return Buffer.from(part, 'base64url').toString();
