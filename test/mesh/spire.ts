@@ -134,7 +134,10 @@ plugins {
 `;
 }
 
-/** Keys on disk: an agent that joined with a token could not come back without them. */
+/**
+ * Keys on disk: an agent that joined with a token could not come back without them. No program is hashed: Node is big, and
+ * none is known by its hash.
+ */
 function agentConfiguration(folder: string): string {
   return `
 agent {
@@ -159,6 +162,7 @@ plugins {
   WorkloadAttestor "unix" {
     plugin_data {
       discover_workload_path = true
+      workload_size_limit = -1
     }
   }
 }
