@@ -1,4 +1,4 @@
-import { lstatSync, readdirSync } from 'node:fs';
+import { type BigIntStats, lstatSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Cgroup } from '../ports/device-access.js';
@@ -10,6 +10,8 @@ import { errnoOf } from './cgroup-failure.js';
 const mostCgroups = 512;
 /** Cgroups that are looked at before others get their turn. */
 const atOnce = 64;
+/** A folder has a link from above, its own, and one from each folder in it (kernel: kernfs_refresh_inode). */
+const linksOfLeaf = 2n;
 /** A node's own tree is a few levels deep, with a few more where the node is a container itself. */
 const deepestPodsFolder = 10;
 
@@ -51,7 +53,7 @@ export class PodCgroups {
   #folderOf(pod: PodUid): string | undefined {
     for (const equallyNear of this.#podsFolders) {
       const candidates = equallyNear.flatMap((at) => podFolders(basename(at), pod).map((folder) => `${at}/${folder}`));
-      const found = candidates.filter((path) => this.#inode(path) !== undefined);
+      const found = candidates.filter((path) => this.#folder(path) !== undefined);
       if (found.length > 1) {
         throw new ForwarderError('refused', `pod ${pod} has two cgroups: ${found.join(' and ')}`);
       }
@@ -91,10 +93,12 @@ export class PodCgroups {
     const paths = [folder];
     // It grows while it is walked.
     for (const path of paths) {
-      const inode = this.#inode(path);
-      if (inode !== undefined) found.push({ path, inode });
+      const status = this.#folder(path);
+      if (status === undefined) continue;
+      found.push({ path, inode: String(status.ino) });
       if (found.length > most) break;
       if (found.length % atOnce === 0) await this.#letOthersRun(signal);
+      if (status.nlink === linksOfLeaf) continue;
       for (const child of this.#children(path)) paths.push(child);
     }
     return found;
@@ -116,8 +120,8 @@ export class PodCgroups {
     }
   }
 
-  #inode(path: string): string | undefined {
+  #folder(path: string): BigIntStats | undefined {
     const status = lstatSync(join(this.#root, path), { bigint: true, throwIfNoEntry: false });
-    return status?.isDirectory() ? String(status.ino) : undefined;
+    return status?.isDirectory() ? status : undefined;
   }
 }

@@ -20,7 +20,13 @@ export interface CatalogueParts {
 interface ReadPhysicalFunction {
   readonly config: PhysicalFunctionConfig;
   readonly facts: FunctionFacts;
-  readonly virtualFunctions: readonly { readonly facts: FunctionFacts; readonly vfIndex: number }[];
+  readonly virtualFunctions: readonly ReadVirtualFunction[];
+}
+
+interface ReadVirtualFunction {
+  readonly facts: FunctionFacts;
+  readonly vfIndex: number;
+  readonly numaNode?: number;
 }
 
 /**
@@ -44,14 +50,20 @@ async function readPhysicalFunction(config: PhysicalFunctionConfig, pci: PciBus)
   const offered = config.virtualFunctions === undefined ? undefined : new Set(config.virtualFunctions);
   refuseMissing(config, new Set(all.map((it) => it.address)));
   const wanted = all.filter(({ address }) => offered === undefined || offered.has(address));
-  const virtualFunctions: ReadPhysicalFunction['virtualFunctions'][number][] = [];
+  const virtualFunctions: ReadVirtualFunction[] = [];
   for (let start = 0; start < wanted.length; start += batch) {
     const part = wanted.slice(start, start + batch);
-    virtualFunctions.push(
-      ...(await Promise.all(part.map(async ({ address, vfIndex }) => ({ facts: await pci.facts(address), vfIndex })))),
-    );
+    virtualFunctions.push(...(await Promise.all(part.map((vf) => readVirtualFunction(vf, pci)))));
   }
   return { config, facts: await pci.facts(config.address), virtualFunctions };
+}
+
+async function readVirtualFunction(
+  { address, vfIndex }: { readonly address: PciAddress; readonly vfIndex: number },
+  pci: PciBus,
+): Promise<ReadVirtualFunction> {
+  const numaNode = await pci.numaNode(address);
+  return { facts: await pci.facts(address), vfIndex, ...(numaNode !== undefined && { numaNode }) };
 }
 
 function refuseMissing(
@@ -85,8 +97,8 @@ function catalogued(pf: ReadPhysicalFunction, { groups, noIommuAllowed }: Rules)
   return {
     address: pf.config.address,
     names: pf.config.tokenNames,
-    virtualFunctions: pf.virtualFunctions.map(({ facts, vfIndex }): PoolFunction => {
-      const { address, numaNode } = facts;
+    virtualFunctions: pf.virtualFunctions.map(({ facts, vfIndex, numaNode }): PoolFunction => {
+      const { address } = facts;
       const iommuGroup = hasIommu ? facts.iommuGroup : undefined;
       const groupHasPhysicalFunction = iommuGroup !== undefined && groups.has(iommuGroup);
       return {

@@ -22,10 +22,10 @@ export interface Readiness {
  */
 export interface UnixSocketCalls {
   receive(fd: number): Received | undefined;
-  /** Sends some of the bytes; returns how many the kernel took. */
-  send(fd: number, bytes: Uint8Array): number | undefined;
+  /** Sends some of the bytes; returns how many the kernel took, `gone` when the peer has closed the connection. */
+  send(fd: number, bytes: Uint8Array): number | 'gone' | undefined;
   /** Sends one byte with one descriptor attached; the descriptor stays ours. */
-  sendDescriptor(fd: number, byte: number, descriptor: number): number | undefined;
+  sendDescriptor(fd: number, byte: number, descriptor: number): number | 'gone' | undefined;
   shutdownWrite(fd: number): void;
   /** A close-on-exec duplicate. */
   duplicate(fd: number): number;
@@ -107,7 +107,7 @@ export const unixSocketCalls: UnixSocketCalls = {
     const length = untilReady('recvmsg', () => recvmsg(fd, incoming.header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) as number);
     if (length === undefined) return undefined;
     return {
-      bytes: Buffer.from(incoming.data.subarray(0, length)),
+      bytes: Buffer.from(incoming.data.subarray(0, length === 'gone' ? 0 : length)),
       descriptors: incoming.controlLength === 0 ? [] : readDescriptors(incoming),
       truncated: (incoming.flags & MSG_CTRUNC) !== 0,
     };
@@ -159,12 +159,14 @@ export const unixSocketCalls: UnixSocketCalls = {
   },
 };
 
-function untilReady(call: string, attempt: () => number): number | undefined {
+function untilReady(call: string, attempt: () => number): number | 'gone' | undefined {
   for (;;) {
     const result = attempt();
     if (result >= 0) return result;
     const name = errnoName(lastErrno());
     if (name === 'EAGAIN' || name === 'EWOULDBLOCK') return undefined;
+    // The ordinary end of most connections, when our farewell meets nobody: an error would cost more than the call.
+    if (name === 'EPIPE') return 'gone';
     if (name !== 'EINTR') throw systemError(call, lastErrno());
   }
 }

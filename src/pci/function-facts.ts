@@ -2,8 +2,8 @@ import { ForwarderError } from '../ports/error.js';
 import { type PciAddress, parsePciAddress } from '../ports/pci-address.js';
 import type { FunctionFacts } from '../ports/pci-bus.js';
 import { parseAttributeNumber } from './attribute-number.js';
+import { isUserspaceDriver } from './driver-name.js';
 import { readFunctionNetdevs } from './function-netdevs.js';
-import { whyNotResettable } from './function-reset.js';
 import { pathExists, readAttribute, readLinkName } from './read-attribute.js';
 import { functionAttribute, functionFolder, type SysfsRoots } from './sysfs-tree.js';
 
@@ -14,23 +14,27 @@ import { functionAttribute, functionFolder, type SysfsRoots } from './sysfs-tree
  */
 export async function readFunctionFacts(roots: SysfsRoots, address: PciAddress): Promise<FunctionFacts> {
   const attribute = (name: string) => functionAttribute(roots, address, name);
-  await requireFunction(roots, address);
   const driver = await readLinkName(attribute('driver'));
+  if (driver === undefined) await requireFunction(roots, address);
   const group = await readLinkName(attribute('iommu_group'));
-  const numa = await readAttribute(attribute('numa_node'));
   const pf = await readLinkName(attribute('physfn'));
-  const netdevs = await readFunctionNetdevs(attribute('net'), pf !== undefined);
-  const resettable = pf !== undefined && (await whyNotResettable(roots, address)) === undefined;
-  const numaNode = numa === undefined ? -1 : parseAttributeNumber(`numa_node of ${address}`, numa);
+  const mayHaveNetdevs = driver !== undefined && !isUserspaceDriver(driver);
+  const netdevs = mayHaveNetdevs ? await readFunctionNetdevs(attribute('net'), pf !== undefined) : [];
   return {
     address,
     netdevs,
     ...(driver !== undefined && { driver }),
     ...(group !== undefined && { iommuGroup: parseAttributeNumber(`iommu_group of ${address}`, group) }),
-    ...(numaNode >= 0 && { numaNode }),
     ...(pf !== undefined && { physicalFunction: parsePciAddress(pf) }),
-    ...(resettable && { resettable }),
   };
+}
+
+/** See {@link PciBus.numaNode}. @throws ForwarderError `not-found`, or `invalid` when it is no number */
+export async function readNumaNode(roots: SysfsRoots, address: PciAddress): Promise<number | undefined> {
+  const text = await readAttribute(functionAttribute(roots, address, 'numa_node'));
+  if (text === undefined) await requireFunction(roots, address);
+  const node = text === undefined ? -1 : parseAttributeNumber(`numa_node of ${address}`, text);
+  return node >= 0 ? node : undefined;
 }
 
 /** @throws ForwarderError `not-found`, naming the folder that was looked for */

@@ -10,7 +10,7 @@ const ofOneFunction: ReadonlySet<string> = new Set(['flr', 'af_flr', 'device_spe
  * Why a function cannot be reset by itself; undefined when it can. The kernel tries the methods that `reset_method`
  * lists (Linux 5.15) from left to right, so the first one decides; older kernels have `reset` alone, and prefer FLR.
  */
-export async function whyNotResettable(roots: SysfsRoots, address: PciAddress): Promise<string | undefined> {
+async function whyNotResettable(roots: SysfsRoots, address: PciAddress): Promise<string | undefined> {
   const [present, methods] = await Promise.all([
     pathExists(functionAttribute(roots, address, 'reset')),
     readAttribute(functionAttribute(roots, address, 'reset_method')),
@@ -22,6 +22,12 @@ export async function whyNotResettable(roots: SysfsRoots, address: PciAddress): 
   return first === ''
     ? 'all ways to reset it are switched off (reset_method is empty)'
     : `its reset (${methods} in reset_method) would hit the functions beside it as well`;
+}
+
+/** See {@link PciBus.isResettable}. */
+export async function isResettable(roots: SysfsRoots, address: PciAddress): Promise<boolean> {
+  const isVf = await pathExists(functionAttribute(roots, address, 'physfn'));
+  return isVf && (await whyNotResettable(roots, address)) === undefined;
 }
 
 /** @throws ForwarderError `unsupported`, with the reason */

@@ -2,7 +2,8 @@ import type { PciAddress } from '../ports/pci-address.js';
 import type { FunctionFacts, PciBus } from '../ports/pci-bus.js';
 import { DriverBinding } from './driver-binding.js';
 import { requireDriverName } from './driver-name.js';
-import { readFunctionFacts } from './function-facts.js';
+import { readFunctionFacts, readNumaNode } from './function-facts.js';
+import { isResettable } from './function-reset.js';
 import { readGroupMembers } from './group-members.js';
 import { pathExists } from './read-attribute.js';
 import { driverFolder } from './sysfs-tree.js';
@@ -25,6 +26,14 @@ export class SysfsPciBus implements PciBus {
 
   facts(address: PciAddress): Promise<FunctionFacts> {
     return orFailure(`reading function ${address}`, readFunctionFacts(this.#access.roots, address));
+  }
+
+  numaNode(address: PciAddress): Promise<number | undefined> {
+    return orFailure(`reading the NUMA node of ${address}`, readNumaNode(this.#access.roots, address));
+  }
+
+  isResettable(address: PciAddress): Promise<boolean> {
+    return orFailure(`reading how ${address} is reset`, isResettable(this.#access.roots, address));
   }
 
   virtualFunctions(physicalFunction: PciAddress): Promise<readonly PciAddress[]> {

@@ -18,8 +18,6 @@ export interface FunctionFacts {
   readonly driver?: string;
   /** Absent when no IOMMU is active: the function serves the kernel mechanism all the same. */
   readonly iommuGroup?: number;
-  /** Absent when unknown (-1 in sysfs). */
-  readonly numaNode?: number;
   /** The PF of a VF; absent for a PF. */
   readonly physicalFunction?: PciAddress;
   /**
@@ -27,8 +25,6 @@ export interface FunctionFacts {
    * driver makes none.
    */
   readonly netdevs: readonly FunctionNetdev[];
-  /** True when the function can be reset by itself (`reset` in sysfs; for VFs that is FLR). */
-  readonly resettable?: true;
 }
 
 /** The PCI tree, for reading and for the driver binding of single functions. It cannot change the number of VFs. */
@@ -39,6 +35,10 @@ export interface PciBus {
    * @throws ForwarderError `not-found` when there is no such function
    */
   facts(address: PciAddress): Promise<FunctionFacts>;
+  /** The NUMA node that the function is nearest to; undefined when it is not known (-1 in sysfs). */
+  numaNode(address: PciAddress): Promise<number | undefined>;
+  /** True when the function is a VF that can be reset by itself (`reset` in sysfs; mostly that is FLR). */
+  isResettable(address: PciAddress): Promise<boolean>;
   /** VFs of a PF; the position in the list is the VF index that netlink uses. */
   virtualFunctions(physicalFunction: PciAddress): Promise<readonly PciAddress[]>;
   /**

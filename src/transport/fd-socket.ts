@@ -32,7 +32,7 @@ export class FdSocket extends Duplex {
   readonly #unsent: number[] = [];
   #reading = false;
   #pending: PendingWrite | undefined;
-  /** A write failed: the end is near, only reading goes on. */
+  /** Nothing can be written any more: the end is near, only reading goes on. */
   #broken = false;
 
   /** Takes over a connected, non-blocking stream socket. */
@@ -69,6 +69,10 @@ export class FdSocket extends Duplex {
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: WriteCallback): void {
+    if (this.#broken) {
+      done();
+      return;
+    }
     this.#pending = { bytes: chunk, offset: 0, done };
     this.#writeSome();
   }
@@ -137,39 +141,48 @@ export class FdSocket extends Duplex {
     try {
       while (this.#pending !== undefined && this.#sendOnce(this.#pending));
     } catch (error) {
-      this.#broken = true;
-      // A peer that answers and leaves may be gone before we write: its answer is read first, in a turn of its own, as this
-      // one may stand in the middle of a read.
-      setImmediate(() => {
-        if (this.#reading && !this.destroyed) this.#readSome();
-        this.destroy(error as Error);
-      });
+      this.#end(error as Error);
     }
     this.#watch();
   }
 
-  /** One send of the pending write; false when the kernel's buffer is full. */
+  /**
+   * Nothing can be written any more. A peer that answers and leaves may be gone before we write: its answer is read
+   * first, in a turn of its own, as this one may stand in the middle of a read.
+   */
+  #end(error?: Error): void {
+    this.#broken = true;
+    setImmediate(() => {
+      if (this.#reading && !this.destroyed) this.#readSome();
+      this.destroy(error);
+    });
+  }
+
+  /** One send of the pending write; false when the kernel's buffer is full, or the peer gone. */
   #sendOnce(pending: PendingWrite): boolean {
     const sent = this.#unsent.length > 0 ? this.#sendWithDescriptor(pending) : this.#sendPlain(pending);
     if (sent === undefined) return false;
-    pending.offset += sent;
-    if (pending.offset >= pending.bytes.length) {
+    if (sent === 'gone') this.#end();
+    else pending.offset += sent;
+    // What is sent to nobody is done with, as are bytes that a peer leaves unread in the kernel.
+    if (sent === 'gone' || pending.offset >= pending.bytes.length) {
       this.#pending = undefined;
       pending.done();
     }
     return true;
   }
 
-  #sendPlain({ bytes, offset }: PendingWrite): number | undefined {
+  #sendPlain({ bytes, offset }: PendingWrite): ReturnType<typeof unixSocketCalls.send> {
     return bytes.length === offset ? 0 : unixSocketCalls.send(this.#fd, bytes.subarray(offset));
   }
 
-  #sendWithDescriptor({ bytes, offset }: PendingWrite): number | undefined {
+  #sendWithDescriptor({ bytes, offset }: PendingWrite): ReturnType<typeof unixSocketCalls.send> {
     const [fd] = this.#unsent;
     const byte = bytes[offset];
     if (fd === undefined || byte === undefined) return 0;
     const sent = unixSocketCalls.sendDescriptor(this.#fd, byte, fd);
-    if (sent === undefined || sent === 0) return undefined;
+    if (sent === undefined || sent === 'gone') return sent;
+    if (sent === 0) return undefined;
     this.#unsent.shift();
     closeSync(fd);
     return sent;

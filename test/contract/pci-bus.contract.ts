@@ -140,8 +140,8 @@ export function pciBusContract(
     });
 
     it('says that each VF can be reset by itself, and says that of no PF', async () => {
-      expect((await subject.bus.facts(vf)).resettable).to.equal(true);
-      expect(await subject.bus.facts(subject.physicalFunction)).to.not.have.property('resettable');
+      expect(await subject.bus.isResettable(vf)).to.equal(true);
+      expect(await subject.bus.isResettable(subject.physicalFunction)).to.equal(false);
     });
 
     it('resets a function that nobody has, which serves as before then', async () => {

@@ -58,11 +58,11 @@ describe('facts of a PCI function', () => {
   it('a NUMA node of -1 or no numa_node at all is unknown, 0 is a node', async () => {
     await using node = await createNode();
     const file = join(node.tree.roots.devices, vf, 'numa_node');
-    expect(await node.bus.facts(vf)).to.not.have.property('numaNode');
+    expect(await node.bus.numaNode(vf)).to.equal(undefined);
     await writeFile(file, '0\n');
-    expect((await node.bus.facts(vf)).numaNode).to.equal(0);
+    expect(await node.bus.numaNode(vf)).to.equal(0);
     await rm(file);
-    expect(await node.bus.facts(vf)).to.not.have.property('numaNode');
+    expect(await node.bus.numaNode(vf)).to.equal(undefined);
   });
 
   it('a function bound to nothing has no driver', async () => {

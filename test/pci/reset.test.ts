@@ -22,7 +22,7 @@ describe('resetting a function', () => {
   for (const methods of ['flr', 'af_flr bus', 'device_specific flr', 'acpi', 'pm bus']) {
     it(`goes by "${methods}", which reset this function alone`, async () => {
       await using node = await createNode(withResets(methods));
-      expect(await node.bus.facts(vf)).to.include({ resettable: true });
+      expect(await node.bus.isResettable(vf)).to.equal(true);
       await node.bus.unbind(vf, never);
       await node.bus.reset(vf, never);
     });
@@ -31,7 +31,7 @@ describe('resetting a function', () => {
   for (const methods of ['bus', 'slot', 'cxl_bus', 'bus flr', '']) {
     it(`never goes by "${methods}": it would hit others, or nothing at all`, async () => {
       await using node = await createNode(withResets(methods));
-      expect(await node.bus.facts(vf)).to.not.have.property('resettable');
+      expect(await node.bus.isResettable(vf)).to.equal(false);
       await node.bus.unbind(vf, never);
       const failure = await failureOf(node.bus.reset(vf, never));
       expect(failure.kind).to.equal('unsupported');
@@ -43,14 +43,14 @@ describe('resetting a function', () => {
   it('works on kernels that do not say how they do it (before 5.15)', async () => {
     await using node = await createNode(withResets());
     await rm(join(node.tree.roots.devices, vf, 'reset_method'));
-    expect(await node.bus.facts(vf)).to.include({ resettable: true });
+    expect(await node.bus.isResettable(vf)).to.equal(true);
     await node.bus.unbind(vf, never);
     await node.bus.reset(vf, never);
   });
 
   it('is unsupported for a function without reset', async () => {
     await using node = await createNode();
-    expect(await node.bus.facts(vf)).to.not.have.property('resettable');
+    expect(await node.bus.isResettable(vf)).to.equal(false);
     await node.bus.unbind(vf, never);
     const failure = await failureOf(node.bus.reset(vf, never));
     expect(failure.kind).to.equal('unsupported');

@@ -19,6 +19,20 @@ export class PciBusFace implements PciBus {
     return this.#gate.call(`pci.facts ${address}`, undefined, () => factsOf(this.#tree.function(address)));
   }
 
+  numaNode(address: PciAddress): Promise<number | undefined> {
+    return this.#gate.call(`pci.numaNode ${address}`, undefined, () => {
+      const it = this.#tree.function(address);
+      return (it.kind === 'pf' ? it : it.pf).options.numaNode;
+    });
+  }
+
+  isResettable(address: PciAddress): Promise<boolean> {
+    return this.#gate.call(`pci.isResettable ${address}`, undefined, () => {
+      const it = this.#tree.function(address);
+      return it.kind === 'vf' && it.pf.quirks.resettable;
+    });
+  }
+
   virtualFunctions(physicalFunction: PciAddress): Promise<readonly PciAddress[]> {
     return this.#gate.call(`pci.virtualFunctions ${physicalFunction}`, undefined, () => {
       const found = this.#tree.function(physicalFunction);
@@ -55,15 +69,12 @@ export class PciBusFace implements PciBus {
 function factsOf(it: SimPf | SimVf): FunctionFacts {
   const pf = it.kind === 'pf' ? it : it.pf;
   const netdevs = it.kind === 'pf' ? it.netdevs : it.netdev === undefined ? [] : [it.netdev];
-  const { numaNode } = pf.options;
   return {
     address: it.address,
     netdevs: netdevs.filter((netdev) => netdev.namespace.path === 'home').map((netdev) => functionNetdev(it, netdev)),
     ...(it.driver !== undefined && { driver: it.driver }),
     ...(it.iommuGroup !== undefined && { iommuGroup: it.iommuGroup }),
-    ...(numaNode !== undefined && { numaNode }),
     ...(it.kind === 'vf' && { physicalFunction: pf.address }),
-    ...(it.kind === 'vf' && pf.quirks.resettable && { resettable: true }),
   };
 }
 

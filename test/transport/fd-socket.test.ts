@@ -187,12 +187,13 @@ describe('FdSocket', () => {
     expect(await written).to.be.instanceOf(Error);
   });
 
-  it('reports a peer that is gone', async () => {
+  it('ends when what is written finds the peer gone', async () => {
     await using pair = await socketPair();
     pair.far.destroy();
-    const failed = once(pair.near, 'close').catch((error: unknown) => error);
+    const closed = once(pair.near, 'close');
     pair.near.write('anybody there?');
-    expect(await failed).to.have.property('message', 'send: EPIPE');
+    pair.near.write('nobody');
+    await closed;
     expect(() => pair.near.sendFile(netns))
       .to.throw(ForwarderError)
       .with.property('kind', 'unavailable');

@@ -1,5 +1,8 @@
 import type { Clock } from '../../ports/clock.js';
 
+/** Without a reason of ours each abort would make an error with a stack. */
+const disarmed = 'disarmed';
+
 /** Calls back once for each key at a time that may be put off; counts what is pending. */
 export class Expiry {
   readonly #clock: Clock;
@@ -20,12 +23,12 @@ export class Expiry {
         this.#pending.delete(key);
         expired();
       },
-      () => undefined, // disarmed
+      () => undefined,
     );
   }
 
   disarm(key: string): void {
-    this.#pending.get(key)?.abort();
+    this.#pending.get(key)?.abort(disarmed);
     this.#pending.delete(key);
   }
 

@@ -40,7 +40,7 @@ async function prepareAtHome(world: World, plan: NetdevPlan, work: Work): Promis
   const { links } = world.namespaces.home;
   return work.ledger.perform(identityStep(plan, original), async (id) => {
     const { function: address, driver } = plan;
-    const { resettable = false } = facts;
+    const resettable = await world.pci.isResettable(address);
     const { name, parent } = original;
     const parented = parent !== undefined;
     const restarts = await recordUse(world, { function: address, driver, name, resettable, parented }, work);

@@ -27,8 +27,7 @@ export async function unknownPast(
 }
 
 async function freshStart(world: World, { function: address, driver }: PlacedFunction): Promise<JsonObject> {
-  const { resettable = false } = await world.pci.facts(address);
-  return { startsAfresh: true, driver, reset: resettable };
+  return { startsAfresh: true, driver, reset: await world.pci.isResettable(address) };
 }
 
 function asItIs({ function: address }: PlacedFunction, { mtu, altNames }: Link): JsonObject {

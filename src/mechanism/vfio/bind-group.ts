@@ -39,7 +39,7 @@ export interface BoundGroup {
  * @throws ForwarderError as {@link functionsToBind} and {@link PciBus.bind}
  */
 export async function bindGroup(world: VfioWorld, address: PciAddress, work: Work): Promise<BoundGroup> {
-  const { iommuGroup, resettable = false } = await world.pci.facts(address);
+  const { iommuGroup } = await world.pci.facts(address);
   const { binding, former } = await world.bound.inTurn(groupTurn(iommuGroup, address), async () => {
     const functions = await functionsToBind(world, address);
     const members = await Promise.all(functions.map((facts) => formerMember(world, facts, work.signal)));
@@ -52,6 +52,7 @@ export async function bindGroup(world: VfioWorld, address: PciAddress, work: Wor
   });
   // Without an IOMMU the kernel makes up a group when vfio-pci takes the function.
   const bound = iommuGroup ?? (await world.pci.facts(address)).iommuGroup;
+  const resettable = await world.pci.isResettable(address);
   if (bound !== undefined) return { iommuGroup: bound, binding, resettable, former };
   throw new ForwarderError('unsupported', `${address} has no IOMMU group although ${vfioDriver} has it`);
 }

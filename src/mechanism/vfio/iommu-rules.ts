@@ -25,11 +25,12 @@ export async function functionsToBind(
   const facts = await reader.pci.facts(address);
   if (facts.iommuGroup === undefined) return [requireNoIommuAllowed(reader, facts)];
   const group = facts.iommuGroup;
-  const members = await Promise.all((await reader.pci.groupMembers(address)).map((it) => reader.pci.facts(it)));
+  const others = (await reader.pci.groupMembers(address)).filter((it) => it !== address);
+  const members = await Promise.all(others.map((it) => reader.pci.facts(it)));
   for (const member of members) await refuseMember(reader, { group, facts, member });
   if (!isOurs) refuseAway(facts, group);
   // An unbound VF of somebody else is in nobody's way, and not ours to bind.
-  return [facts, ...members.filter((it) => it.address !== address && isVf(it) && reader.isOffered(it.address))];
+  return [facts, ...members.filter((it) => isVf(it) && reader.isOffered(it.address))];
 }
 
 /** Why a function cannot serve VFIO as things are; undefined when it can. */
@@ -51,7 +52,6 @@ interface Case {
 }
 
 async function refuseMember(reader: GroupReader, { group, facts, member }: Case): Promise<void> {
-  if (member.address === facts.address) return;
   if (isVf(member)) {
     refuseSibling(reader, member, group);
     return;
