@@ -51,8 +51,8 @@ export class KubeletPodOwners implements PodOwners {
     const { checkpoint } = this.#parts;
     const { entries } = await checkpoint.read();
     const known = this.#known;
-    const owners =
-      known?.entries === entries && known.owners.has(token) ? known.owners : await this.#ask(entries, signal);
+    if (known?.entries === entries && known.owners.has(token)) return reconcile(token, entries, known.owners);
+    const owners = await this.#ask(entries, signal);
     this.#known = { entries, owners };
     const holder = reconcile(token, entries, owners);
     if ((await checkpoint.read()).entries === entries) return holder;

@@ -20,6 +20,9 @@ const changesPerRecord = 3;
 /** And when so many bytes were added to it, and twice what it had; early enough when it is near the longest of all. */
 const byteSlack = 16 * 1024 * 1024;
 
+/** So many notes go into one batch: one line, and on a full disk one attempt. */
+const notesPerBatch = 64;
+
 /**
  * {@link Journal} in a file that is read only at the start: memory has all of it, and whatever becomes of the file, it
  * is written anew from memory as soon as that can be done.
@@ -35,6 +38,8 @@ export class FileJournal implements Journal, Disposable {
   #file: JournalFile | undefined;
   /** Batches that were noted and count among the contents, but are not in the file. */
   #unwritten: (readonly JournalChange[])[] = [];
+  /** Will write them at the end of the turn. */
+  #soon: NodeJS.Immediate | undefined;
   #compactFrom = 0;
   #compactFromBytes = 0;
   #failing = false;
@@ -64,9 +69,19 @@ export class FileJournal implements Journal, Disposable {
     this.#compact();
   }
 
-  note(changes: readonly JournalChange[]): void {
+  note(changes: readonly JournalChange[], when: 'now' | 'soon' = 'now'): void {
     this.#contents.apply(changes);
     if (changes.length > 0) this.#unwritten.push(changes);
+    if (when === 'now') this.#writeNotes();
+    else this.#soon ??= setImmediate(() => this.#endOfTurn());
+  }
+
+  #endOfTurn(): void {
+    this.#soon = undefined;
+    if (this.#unwritten.length > 0) this.#writeNotes();
+  }
+
+  #writeNotes(): void {
     if (this.#try(() => this.#save([], () => this.#contents)) === undefined) this.#compact();
     else this.#boundUnwritten();
   }
@@ -82,7 +97,8 @@ export class FileJournal implements Journal, Disposable {
   /** Makes a last attempt to write what was only noted. */
   [Symbol.dispose](): void {
     if (this.#closed) return;
-    if (this.#unwritten.length > 0) this.note([]);
+    clearImmediate(this.#soon);
+    if (this.#unwritten.length > 0) this.#writeNotes();
     this.#closed = true;
     this.#file?.[Symbol.dispose]();
   }
@@ -95,25 +111,22 @@ export class FileJournal implements Journal, Disposable {
   #save(changes: readonly JournalChange[], after: () => Contents): void {
     if (this.#closed) throw new Error('it is closed');
     if (this.#file?.isOurs()) {
-      this.#flush(this.#file);
-      if (changes.length > 0) this.#file.append(changes);
+      this.#append(this.#file, changes);
       return;
     }
     if (this.#file !== undefined) this.#log?.warn('the journal is not as it was written, or gone: it is written anew');
     this.#writeAnew(after());
   }
 
-  /** One by one, so that a disk that is still full costs one attempt, however many there are. */
-  #flush(file: JournalFile): void {
-    let done = 0;
-    try {
-      for (const changes of this.#unwritten) {
-        file.append(changes);
-        done += 1;
-      }
-    } finally {
-      this.#unwritten.splice(0, done);
+  /** Notes and changes, those that fit into one batch together. */
+  #append(file: JournalFile, changes: readonly JournalChange[]): void {
+    while (this.#unwritten.length > notesPerBatch) {
+      file.append(this.#unwritten.slice(0, notesPerBatch).flat());
+      this.#unwritten.splice(0, notesPerBatch);
     }
+    const all = [...this.#unwritten.flat(), ...changes];
+    if (all.length > 0) file.append(all);
+    this.#unwritten = [];
   }
 
   #writeAnew(contents: Contents): void {

@@ -6,7 +6,8 @@ const prefix = 'entry/';
 
 /**
  * The entries of all ledgers as they stand in the journal. A step is there before its effect begins; how it went on is
- * noted after it happened, and cannot be refused any more.
+ * noted after it happened, and cannot be refused any more. That may come too late when the process ends: a start looks
+ * how far a step got anyway, and undoes twice what was undone.
  */
 export class Book {
   readonly #journal: Journal;
@@ -36,7 +37,7 @@ export class Book {
 
   /** The entry went on: its effect is done, or more is known of it. */
   change(entry: Entry): void {
-    this.#journal.note([{ key: keyOf(entry.id), value: written(entry) }]);
+    this.#journal.note([{ key: keyOf(entry.id), value: written(entry) }], 'soon');
   }
 
   /** The entry is undone, and with it all that it covers; or its effect is known not to have happened. */
@@ -44,7 +45,10 @@ export class Book {
     const gone = [id, ...(this.#covered.get(id) ?? [])];
     this.#covered.delete(id);
     if (coveredBy !== undefined) this.#covered.get(coveredBy)?.delete(id);
-    this.#journal.note(gone.map((each) => ({ key: keyOf(each) })));
+    this.#journal.note(
+      gone.map((each) => ({ key: keyOf(each) })),
+      'soon',
+    );
   }
 
   /** All entries on record by connection, oldest first. */

@@ -23,6 +23,9 @@ export interface Journal {
   /**
    * The same for what has happened already and cannot be refused any more, such as a step that was undone. What cannot
    * be written now counts for {@link records} at once, and is written before anything else is.
+   *
+   * @param when - `soon`: written with whatever is written next, at the end of this turn of the event loop at the
+   *   latest; for what a start finds out by itself
    */
-  note(changes: readonly JournalChange[]): void;
+  note(changes: readonly JournalChange[], when?: 'now' | 'soon'): void;
 }

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { ForwarderError } from '../../src/ports/error.js';
@@ -128,6 +129,18 @@ export function journalContract(name: string, create: () => JournalSubject): voi
       expect(entries()).to.deep.equal(expected);
       subject.restart();
       expect(entries()).to.deep.equal(expected);
+    });
+
+    it('has what is noted for soon at once, on record when the turn is over or anything else is written', async () => {
+      subject.journal.note([{ key: 'a', value: {} }], 'soon');
+      expect(entries()).to.deep.equal([['a', {}]]);
+      await nextTurn();
+      subject.restart();
+      expect(entries()).to.deep.equal([['a', {}]]);
+      subject.journal.note([{ key: 'a' }], 'soon');
+      write({ key: 'b', value: {} });
+      subject.restart();
+      expect(entries()).to.deep.equal([['b', {}]]);
     });
 
     it('lets a note bring down the ones before it', () => {

@@ -40,6 +40,7 @@ export class SimJournal implements Journal {
     apply(this.#memory, changes);
   }
 
+  /** What is for soon is written at once: that is soon. */
   note(changes: readonly JournalChange[]): void {
     this.#put('journal.note', changes);
     apply(this.#memory, changes);
