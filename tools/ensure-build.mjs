@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'no
 import { join } from 'node:path';
 import { run } from './child.mjs';
 
-const sources = ['src', 'apis', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json'];
+const sources = ['src', 'apis', 'tsconfig.json', 'tools/build.mjs', 'package-lock.json'];
 
 /** A digest of all that the build reads; times of files mean nothing after a checkout. */
 function digestOf(root) {

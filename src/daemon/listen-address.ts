@@ -1,6 +1,6 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { HostPort } from '../settings/environment/host-port.js';
 import type { SocketUrl } from '../settings/environment/socket-url.js';
 
@@ -20,6 +20,16 @@ export async function listenAddress(configured: SocketUrl | undefined): Promise<
     url: `unix://${join(folder, 'listen_on.io.sock')}`,
     [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
   };
+}
+
+/**
+ * Whether the manager knows where we listen by the path alone: our socket is in the folder of its own, which NSM mounts
+ * under the same path everywhere.
+ *
+ * @param manager - where we reach the manager
+ */
+export function isBesideManager(configured: SocketUrl | undefined, manager: SocketUrl): boolean {
+  return configured?.kind === 'unix' && manager.kind === 'unix' && dirname(configured.path) === dirname(manager.path);
 }
 
 /** `unix:///path` or `tcp://host:port`. */

@@ -15,7 +15,7 @@ import type { Settings } from '../settings/environment/settings.js';
 import type { Channels } from '../transport/channels.js';
 import { listen } from '../transport/listen.js';
 import { keepFormerNames } from './former-names.js';
-import { listenAddress, socketUrlText } from './listen-address.js';
+import { isBesideManager, listenAddress, socketUrlText } from './listen-address.js';
 import type { Teardown } from './teardown.js';
 
 /** Policies by what they judge. */
@@ -125,6 +125,7 @@ function registrationsOf(serving: Serving, { url, known, signal }: Place): Regis
     services: settings.networkServiceNames,
     labels: settings.labels,
     url,
+    byPath: isBesideManager(settings.listenOn, settings.connectTo),
     policies: policies.registration,
     onManager: (spiffeId) => {
       known.spiffeId = spiffeId;

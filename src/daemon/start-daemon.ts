@@ -82,6 +82,8 @@ async function start(parts: DaemonParts, teardown: Teardown, signal: AbortSignal
   const { settings, clock, log } = parts;
   const running = new AbortController();
   teardown.add('timers and streams', async () => running.abort());
+  // First of all, because the agent takes its time to find out who asks.
+  const identity = openIdentity(parts, running.signal);
   const telemetry = await startTelemetry(parts, teardown);
   await startProfiler(parts, teardown);
   const policies = {
@@ -93,7 +95,6 @@ async function start(parts: DaemonParts, teardown: Teardown, signal: AbortSignal
   const vfio = await openVfio({ ...parts, names: () => node.pool.names() });
   const reader = { pci: node.pci, isOffered: node.isOffered, noIommuAllowed: vfio.noIommuAllowed };
   await reportVfio(reader, node.functions, log);
-  const identity = openIdentity(parts, running.signal);
 
   const network = openNetwork(settings, { ...identity, clock, log, telemetry }, teardown);
   const users = new TokenUsers(state.journal);

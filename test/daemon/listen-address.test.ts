@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { expect } from 'chai';
-import { listenAddress } from '../../src/daemon/listen-address.js';
+import { isBesideManager, listenAddress } from '../../src/daemon/listen-address.js';
 
 describe('the address to listen on', () => {
   it('S8: is in a fresh folder that nobody else may enter, unless it is configured', async () => {
@@ -20,5 +20,14 @@ describe('the address to listen on', () => {
   it('is left to the operator otherwise', async () => {
     await using address = await listenAddress({ kind: 'unix', path: '/run/nsm/forwarder.sock' });
     expect(address.url).to.equal('unix:///run/nsm/forwarder.sock');
+  });
+
+  it('is known to the manager by its path in the folder of its own socket, and nowhere else', () => {
+    const unix = (path: string) => ({ kind: 'unix', path }) as const;
+    const manager = unix('/run/nsm/nsm.io.sock');
+    expect(isBesideManager(unix('/run/nsm/forwarder.sock'), manager)).to.equal(true);
+    expect(isBesideManager(unix('/run/nsm/deeper/forwarder.sock'), manager)).to.equal(false);
+    expect(isBesideManager(undefined, manager)).to.equal(false);
+    expect(isBesideManager(unix('/run/nsm/forwarder.sock'), { kind: 'tcp', host: '::1', port: 1 })).to.equal(false);
   });
 });

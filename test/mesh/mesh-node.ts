@@ -129,6 +129,8 @@ export class MeshNode {
     const env = {
       ...daemonEnvironment({ folder: folderOf(this.#options), hardware, cgroups }, this.daemonName),
       ...this.peers.common('').env,
+      // Beside the manager's, as in the DaemonSet: a Request is not refused for a new URL after a restart.
+      NSM_LISTEN_ON: `unix://${join(folderOf(this.#options), 'forwarder.io.sock')}`,
     };
     const started = performance.now();
     const daemon = new DaemonProcess({ home: hardware.home, env, program: 'compiled' });

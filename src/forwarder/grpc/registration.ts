@@ -30,6 +30,11 @@ export interface RegistrationParts {
   readonly labels: Readonly<Record<string, string>>;
   /** Where we listen: `unix:///path` is passed as a descriptor, other URLs as they are. */
   readonly url: string;
+  /**
+   * The manager sees the path as we do: `unix:///path` goes as it is too, and stays the same over a restart. A manager to
+   * whom a forwarder's URL has changed dials the old one first, and refuses the Request that made it do so.
+   */
+  readonly byPath: boolean;
   /** They judge every answer; one that they refuse is taken back and asked for again. */
   readonly policies: readonly Policy[];
   /** Told of the SPIFFE ID behind which the manager is, before it is asked anything. */
@@ -218,8 +223,8 @@ export class Registration {
   }
 
   #announce(connection: Connection): string {
-    const { url } = this.#parts;
-    if (!url.startsWith('unix://')) return url;
+    const { url, byPath } = this.#parts;
+    if (byPath || !url.startsWith('unix://')) return url;
     try {
       return connection.sendFile(url.slice('unix://'.length));
     } catch (thrown) {

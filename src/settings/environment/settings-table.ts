@@ -67,7 +67,7 @@ const settingsTable: { readonly [Key in keyof Settings]: Setting<Settings[Key]> 
     variable: 'NSM_LISTEN_ON',
     kind: optional(listenUrl),
     default: '',
-    meaning: 'Where the forwarder serves. Unset: a private socket in a fresh directory below the temporary directory.',
+    meaning: 'Where the forwarder serves: best beside `NSM_CONNECT_TO`. Unset: a private socket in a fresh folder.',
   },
   dialTimeout: {
     variable: 'NSM_DIAL_TIMEOUT',

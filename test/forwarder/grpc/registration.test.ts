@@ -21,6 +21,7 @@ describe('a registration', () => {
       services: ['forwarder', 'sriovns'],
       labels: { p2p: 'true' },
       url: 'unix:///here.sock',
+      byPath: false,
       policies: [],
       onManager: () => undefined,
       clock,
@@ -51,6 +52,11 @@ describe('a registration', () => {
       url: 'inode://1/10',
     });
     expect(first?.path).to.equal('{"Index":0,"PathSegments":null}');
+  });
+
+  it('says the path of its socket where the manager knows it by that', async () => {
+    await create({ byPath: true }).start();
+    expect(manager.told.at(0)?.endpoint.url).to.equal('unix:///here.sock');
   });
 
   it('is refreshed at two thirds of its life with the last answer, without its end, and the path that came', async () => {

@@ -21,6 +21,7 @@ describe('registrations under several names', () => {
       services: ['forwarder'],
       labels: {},
       url: 'unix:///here.sock',
+      byPath: false,
       policies: [],
       onManager: () => undefined,
       clock,
