@@ -39,7 +39,7 @@ export function inNamespace(world: SimulatedForwarder, path = '/sim/ns/client'):
 /** Calls that change something, in order: those that only look are left out. */
 export function effects(world: SimulatedForwarder): readonly string[] {
   const looks =
-    /^(directory|journal|addressing\.(list|usedTables|readSetting)|links\.(find|readVf)|pci\.(facts|virtualFunctions|groupMembers|hasDriver)|access\.(read|cgroupsOf|shownGrants)|vfio\.|owners\.)/;
+    /^(directory|journal|addressing\.(list|usedTables|readSetting)|links\.(find|readVf)|pci\.(facts|numaNode|isResettable|virtualFunctions|groupMembers|hasDriver)|access\.(read|cgroupsOf|shownGrants)|vfio\.|owners\.)/;
   return world.node.faults.calls.filter((call) => !looks.test(call));
 }
 
