@@ -1,6 +1,6 @@
 /**
- * Everything that continuous integration runs, in order. To add a lane, add an entry. The mesh and the real kubelet
- * (`test:mesh`, `test:kubelet`) run on demand until they have been seen to pass, and in time, with empty caches.
+ * Everything that continuous integration runs, in order. To add a lane, add an entry. The mesh (`test:mesh`) runs on
+ * demand until it has been seen to pass, and in time, with empty caches.
  *
  * @typedef {object} Lane
  * @property {string} name
@@ -21,6 +21,7 @@ export const lanes = [
   suite('demo', 'demo', 3),
   suite('tests on Node 24', 'test:node24', 8),
   suite('Go peers', 'test:interop', 9),
+  suite('real kubelet', 'test:kubelet', 16),
   suite('emulated machine', 'test:vm', 16),
   suite('chaos', 'test:chaos:short', 6),
 ];

@@ -70,7 +70,9 @@ async function buildKubelet(version, work) {
   if (listed.tookTooLong) return slow;
   if (listed.status !== 0) return { why: `the Go modules of kubelet ${version} cannot be had` };
   const flags = `-s -w -X k8s.io/component-base/version.gitVersion=v${version}`;
-  const built = await go(['build', '-mod=mod', '-p', '2', '-ldflags', flags, '-o', 'kubelet', target]);
+  // Nobody debugs it: without what a debugger reads it is compiled sooner.
+  const quickly = ['-p', '2', '-gcflags', 'all=-dwarf=false'];
+  const built = await go(['build', '-mod=mod', ...quickly, '-ldflags', flags, '-o', 'kubelet', target]);
   if (built.tookTooLong) return slow;
   return built.status === 0 ? undefined : { broken: `kubelet ${version}` };
 }
