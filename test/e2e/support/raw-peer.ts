@@ -14,7 +14,7 @@ import type { Connection as Channel } from '../../../src/transport/connection.js
 import { Es256TokenIssuer } from '../../../src/transport/es256-token-issuer.js';
 
 /** Far longer than any call takes. */
-const patienceMs = 30_000;
+const patienceMs = 60_000;
 
 export interface RawPeerOptions {
   readonly identity: X509Material;
@@ -34,7 +34,7 @@ export class RawPeer implements AsyncDisposable {
     const source = fixedIdentity(identity);
     const tokens = token === undefined ? new Es256TokenIssuer({ source, clock, lifetimeMs: 600_000 }) : showing(token);
     this.#url = url;
-    this.#channels = new Channels({ source, tokens, clock });
+    this.#channels = new Channels({ source, tokens, clock, dialTimeoutMs: patienceMs });
   }
 
   /** Runs work on its connection, which is there when the work begins. */
