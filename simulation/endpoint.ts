@@ -43,6 +43,8 @@ export class SimulatedEndpoint implements AsyncDisposable {
   strayCloses = 0;
   /** Requests that arrived, refused ones included. */
   requests = 0;
+  /** The last of them, as it came. */
+  lastRequest: NetworkServiceRequest | undefined;
   readonly #options: EndpointOptions;
   readonly #open = new Map<string, number>();
   readonly #changes = new Changes<void>();
@@ -102,6 +104,7 @@ export class SimulatedEndpoint implements AsyncDisposable {
   async #request(request: NetworkServiceRequest, call: IncomingCall<Peer>): Promise<Connection> {
     const { behaviour } = this;
     this.requests += 1;
+    this.lastRequest = request;
     this.#changes.publish();
     if (behaviour.kind === 'refuse') throw behaviour.error;
     if (behaviour.kind === 'silent') await given(call.signal);

@@ -8,6 +8,7 @@ import type { PodWithDevices } from './pod-with-devices.js';
 export interface MeshClientOptions {
   readonly name: string;
   readonly program: string;
+  readonly role: 'client' | 'churn';
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   /** Where it runs when it wants devices. */
@@ -27,12 +28,12 @@ export class MeshClient implements AsyncDisposable {
   #ended = false;
 
   constructor(options: MeshClientOptions) {
-    const { name, program, args, env, pod } = options;
+    const { name, program, role, args, env, pod } = options;
     this.name = name;
     this.#options = options;
     this.#peer = new Peer({
       program,
-      role: 'client',
+      role,
       args,
       namespace: this.namespace,
       env,
@@ -45,6 +46,11 @@ export class MeshClient implements AsyncDisposable {
     const started = Date.now();
     this.#peer.begin();
     return { started, granted: await this.granted(started, signal) };
+  }
+
+  /** Starts it and waits for nothing. */
+  begin(): void {
+    this.#peer.begin();
   }
 
   /** The first Request that was granted after a time, ms since the epoch; waits for it. */

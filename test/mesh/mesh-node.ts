@@ -49,6 +49,8 @@ export interface MeshClientWish {
   readonly tokenLifetime?: string;
   /** KERNEL unless told. */
   readonly mechanism?: 'kernel' | 'vfio';
+  /** It keeps its connection, or asks for one after the other; keeps unless told. */
+  readonly role?: 'client' | 'churn';
 }
 
 /** A node of a mesh: a real manager and our compiled daemon in its network namespace, simulated cards and kubelet. */
@@ -73,7 +75,11 @@ export class MeshNode {
     this.managerName = `nsmgr-${name}`;
     this.daemonName = `forwarder-${name}`;
     const listen = `${this.managerUrl},tcp://${address}:15001`;
-    this.manager = this.peers.peer('manager', ['-name', this.managerName, '-listen', listen, '-registry', registryUrl]);
+    const recording = process.env['MESH_RECORDING'];
+    this.manager = this.peers.peer('manager', [
+      ...['-name', this.managerName, '-listen', listen, '-registry', registryUrl],
+      ...(recording === undefined ? [] : ['-record', recording]),
+    ]);
   }
 
   /** Everything of it that needs no identity. */
@@ -142,7 +148,8 @@ export class MeshNode {
   }
 
   /** A client in a pod of its own, with a token for one VF. */
-  async client({ tokenLifetime = '10m', mechanism = 'kernel' }: MeshClientWish = {}): Promise<MeshClient> {
+  async client(wish: MeshClientWish = {}): Promise<MeshClient> {
+    const { tokenLifetime = '10m', mechanism = 'kernel', role = 'client' } = wish;
     const name = `nsc-${this.clients.length + 1}`;
     const requests = { [resource]: 1 };
     const podEnv = await this.#parts.kubelet.addPod({ namespace: 'default', name, container: 'nsc', requests });
@@ -152,7 +159,8 @@ export class MeshNode {
     const { args, env } = this.peers.common(name);
     const client = new MeshClient({
       name,
-      program: this.peers.program('client'),
+      program: this.peers.program(role),
+      role,
       args: ['-name', name, ...toManager, '-token-lifetime', tokenLifetime, ...(pod?.args ?? []), ...args],
       env: { ...podEnv, ...env },
       pod,

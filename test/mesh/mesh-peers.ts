@@ -6,7 +6,7 @@ import { Peer } from './peer.js';
 import { peerProgram } from './programs.js';
 import type { Grant } from './spire.js';
 
-const roles = ['registry', 'manager', 'endpoint', 'watcher', 'intruder', 'client'] as const;
+const roles = ['registry', 'manager', 'endpoint', 'watcher', 'intruder', 'client', 'churn'] as const;
 
 export type Role = (typeof roles)[number];
 

@@ -5,6 +5,7 @@
 //	mesh-peer manager  -name NAME -listen unix:///path,tcp://127.0.0.1:15001 -registry tcp://127.0.0.1:15002
 //	mesh-peer endpoint -name NAME -listen unix:///path -manager unix:///path -service NAME -prefix 172.16.1.0/26
 //	mesh-peer client   -name NAME -manager unix:///path -service kernel://service/nsm-1?sriovToken=domain/capability
+//	mesh-peer churn    as client: one connection after the other
 //	mesh-peer watcher  -registry tcp://127.0.0.1:15002 -service NAME
 //	mesh-peer intruder -manager unix:///path -connection FILE
 //
@@ -28,7 +29,7 @@ import (
 
 // options are those of all roles; each uses some.
 type options struct {
-	name, listen, registry, manager, service, prefix, connection, vfio, cgroup, logFile string
+	name, listen, registry, manager, service, prefix, connection, vfio, cgroup, recording, logFile string
 
 	tokenLifetime time.Duration
 }
@@ -38,13 +39,14 @@ var roles = map[string]func(context.Context, *identity, options) error{
 	"manager":  runManager,
 	"endpoint": runEndpoint,
 	"client":   runClient,
+	"churn":    runChurn,
 	"watcher":  runWatcher,
 	"intruder": runIntruder,
 }
 
 func main() {
 	if len(os.Args) < 2 || roles[os.Args[1]] == nil {
-		fail(fmt.Errorf("expected a role: registry, manager, endpoint, client, watcher or intruder"))
+		fail(fmt.Errorf("expected a role: registry, manager, endpoint, client, churn, watcher or intruder"))
 	}
 	given := readOptions(os.Args[1], os.Args[2:])
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -72,6 +74,7 @@ func readOptions(role string, args []string) (given options) {
 	flags.StringVar(&given.connection, "connection", "", "file with somebody's connection, in protobuf's JSON form")
 	flags.StringVar(&given.vfio, "vfio", "/dev/vfio", "folder for the device nodes of a VFIO client")
 	flags.StringVar(&given.cgroup, "cgroup", "", "cgroup of a VFIO client's pod; without it what a client finds out itself")
+	flags.StringVar(&given.recording, "record", "", "file for the Requests and Closes that a manager sends")
 	flags.StringVar(&given.logFile, "log", "", "file for the SDK's own log")
 	flags.DurationVar(&given.tokenLifetime, "token-lifetime", 10*time.Minute, "how long tokens are good")
 	_ = flags.Parse(args)

@@ -23,6 +23,10 @@ func runManager(ctx context.Context, self *identity, given options) error {
 	if err != nil {
 		return err
 	}
+	dialOptions := self.dialOptions()
+	if given.recording != "" {
+		dialOptions = append(dialOptions, record(given.recording))
+	}
 	var callers genericsync.Map[spiffeid.ID, *genericsync.Map[string, struct{}]]
 	server := registryauthorize.WithPolicies(asRegistryServer...)
 	client := registryauthorize.WithPolicies(asRegistryClient...)
@@ -38,7 +42,7 @@ func runManager(ctx context.Context, self *identity, given options) error {
 		nsmgr.WithAuthorizeNSRegistryClient(registryauthorize.NewNetworkServiceRegistryClient(client)),
 		nsmgr.WithAuthorizeNSERegistryClient(registryauthorize.NewNetworkServiceEndpointRegistryClient(client)),
 		nsmgr.WithDialTimeout(managerDialTimeout),
-		nsmgr.WithDialOptions(self.dialOptions()...),
+		nsmgr.WithDialOptions(dialOptions...),
 	)
 	if err := self.serve(ctx, given.listen, manager); err != nil {
 		return err
