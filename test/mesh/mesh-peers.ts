@@ -35,7 +35,7 @@ export class MeshPeers {
   }
 
   /** The identity that each of them is to get. */
-  get grants(): readonly Grant[] {
+  get grants(): readonly Omit<Grant, 'lifetime'>[] {
     return roles.map((role) => ({ program: this.program(role), identity: `${this.#options.node}/${role}` }));
   }
 

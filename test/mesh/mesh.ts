@@ -14,6 +14,8 @@ import { Spire } from './spire.js';
 export interface MeshOptions {
   /** How long certificates last, in seconds; an hour unless told. */
   readonly certificateLifetime?: number;
+  /** How long those of the daemons do; as all unless told. */
+  readonly daemonCertificateLifetime?: number;
   /** One unless told. The registry is on the first, the endpoint on the last. */
   readonly nodes?: 1 | 2;
   /** Of the nodes' pods; they have none unless told. */
@@ -115,11 +117,11 @@ async function surround(cleanup: Cleanup, options: MeshOptions, signal: AbortSig
   const nodes = [first, ...(options.nodes === 2 ? [await make('b')] : [])] as const;
   for (const node of nodes) await node.configure(signal);
   if (nodes[1] !== undefined) await connect(first, nodes[1], signal);
-  const { certificateLifetime: lifetime } = options;
+  const { certificateLifetime: lifetime = 3600, daemonCertificateLifetime = lifetime } = options;
   const grants = [
-    { program: process.execPath, identity: 'forwarder' },
-    ...nodes.flatMap(({ peers }) => peers.grants),
-  ].map((grant) => ({ ...grant, ...(lifetime !== undefined && { lifetime }) }));
+    { program: process.execPath, identity: 'forwarder', lifetime: daemonCertificateLifetime },
+    ...nodes.flatMap(({ peers }) => peers.grants).map((grant) => ({ ...grant, lifetime })),
+  ];
   const spire = cleanup.use(await Spire.start({ folder, namespace: first.hardware.home, grants }, signal));
   return { folder, cleanup, nodes, spire };
 }

@@ -1,6 +1,5 @@
 import { expect } from 'chai';
 import { Cleanup } from '../../simulation/cleanup.js';
-import type { MeshClient } from './client.js';
 import { explainFailures } from './explain-failures.js';
 import { figure } from './figures.js';
 import { Mesh } from './mesh.js';
@@ -8,9 +7,6 @@ import { requireMesh } from './programs.js';
 
 /** Longer than a certificate's life: each is replaced at half of it. */
 const watchedMs = 75_000;
-
-/** So many clients ask for connections and close them meanwhile. */
-const crowd = 3;
 
 describe('a mesh whose certificates live one minute', function () {
   this.timeout(120_000);
@@ -31,26 +27,19 @@ describe('a mesh whose certificates live one minute', function () {
     await cleanup[Symbol.asyncDispose]();
   });
 
-  it('keeps a connection under load over their rotation without losing a ping, and the daemon in the registry', async () => {
+  it('keeps a connection over their rotation without losing a ping, and the daemon in the registry', async () => {
     const watcher = await mesh.watchForwarders(signal);
     await mesh.node.startDaemon(signal);
     await watcher.until(({ endpoint }) => endpoint?.name === mesh.node.daemonName, signal);
     await using client = await mesh.node.client();
     const { started } = await client.connect(signal);
     await using pinger = await client.ping(signal);
-    const load: MeshClient[] = [];
-    while (load.length < crowd) load.push(await mesh.node.client({ role: 'churn' }));
-    for (const one of load) one.begin();
 
     await client.granted(started + watchedMs, signal);
-    for (const one of load) await one.stop();
 
     const { sent, answered } = await pinger.stop();
     expect(client.calls.filter(({ error }) => error !== undefined)).to.deep.equal([]);
     expect(sent - answered).to.equal(0);
-    const served = load.flatMap(({ calls }) => calls);
-    expect(served.filter(({ error }) => error !== undefined)).to.deep.equal([]);
-    expect(served.length).to.be.above(crowd);
     const rotations = mesh.node.daemon.lines.filter((line) => line.includes('X.509 SVID spiffe:')).length - 1;
     expect(rotations).to.be.at.least(2);
     const changes = watcher.events.filter(({ endpoint }) => endpoint?.name === mesh.node.daemonName);
@@ -60,7 +49,6 @@ describe('a mesh whose certificates live one minute', function () {
       expect(change.at).to.be.below(changes[i]?.endpoint?.expires ?? 0);
     }
     figure('1-minute certificates', `${rotations} rotations, ${answered} of ${sent} pings`, '996 of 996 pings');
-    figure('meanwhile', `${served.length} calls of ${crowd} others served, none refused`, 'not measured');
     figure(
       'registered',
       `${changes.length} times in ${watchedMs / 1000} s, never gone`,

@@ -16,8 +16,8 @@ export interface Grant {
   readonly program: string;
   /** Path of the SPIFFE ID. */
   readonly identity: string;
-  /** Of a certificate, in seconds; an hour unless told. */
-  readonly lifetime?: number;
+  /** Of a certificate, in seconds. */
+  readonly lifetime: number;
 }
 
 export interface SpireOptions {
@@ -95,7 +95,7 @@ async function admit({ folder, grants }: SpireOptions, signal: AbortSignal): Pro
     return (await promisify(execFile)(spireProgram('spire-server'), [...args, ...socket], { signal })).stdout;
   };
   const { value } = JSON.parse(await tell('token', 'generate', '-output', 'json')) as { value: string };
-  const entries = grants.map(({ program, identity, lifetime = 3600 }) => ({
+  const entries = grants.map(({ program, identity, lifetime }) => ({
     parent_id: `spiffe://${trustDomain}/spire/agent/join_token/${value}`,
     spiffe_id: spiffeId(identity),
     selectors: [{ type: 'unix', value: `path:${program}` }],

@@ -60,7 +60,7 @@ describe('a VFIO client in a mesh of SPIRE, nsmgr, registry and endpoint', funct
   });
 
   it('S1: is killed: its access goes when its token ends, and the VF serves the next client', async () => {
-    await using client = await mesh.node.client({ mechanism: 'vfio', tokenLifetime: '30s' });
+    await using client = await mesh.node.client({ mechanism: 'vfio', tokenLifetime: '20s' });
     await client.connect(signal);
     const group = client.connection.mechanism.parameters['iommuGroup'] ?? '';
     const killed = performance.now();
