@@ -1,9 +1,12 @@
 import { expect } from 'chai';
 import { Cleanup } from '../../simulation/cleanup.js';
 import { explainFailures } from './explain-failures.js';
-import { figure, since } from './figures.js';
+import { figure, inSeconds, since } from './figures.js';
 import { Mesh } from './mesh.js';
 import { requireMesh } from './programs.js';
+
+/** NSM's manager closes a connection so much before the client's token ends: the client's patience with a Request. */
+const closedEarlyMs = 15_000;
 
 describe('a KERNEL client in a mesh of SPIRE, nsmgr, registry and endpoint', function () {
   this.timeout(90_000);
@@ -56,5 +59,23 @@ describe('a KERNEL client in a mesh of SPIRE, nsmgr, registry and endpoint', fun
     const [closed] = client.calls.filter(({ event }) => event === 'close');
     expect(closed?.error).to.equal(undefined);
     figure('nsc SIGTERM to closed', closed === undefined ? 'never' : since(told, closed), 'within 70 ms');
+  });
+
+  it('is killed: its VF comes home when its token ends', async () => {
+    await using client = await mesh.node.client({ tokenLifetime: '30s' });
+    const { granted } = await client.connect(signal);
+    const { vf } = client;
+    const ends = Date.parse(client.connection.path.pathSegments[0]?.expires ?? '') - closedEarlyMs;
+    await client.stop('SIGKILL');
+
+    await mesh.node.home(vf, signal);
+
+    const after = inSeconds(Date.now() - granted.at);
+    const late = `${Math.round(Date.now() - ends)} ms after the manager's time for it`;
+    figure(
+      'nsc killed to VF home',
+      `${after} after its last Request, ${late}`,
+      '10.6 s after the kill, some time after one',
+    );
   });
 });

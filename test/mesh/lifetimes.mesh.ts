@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { Cleanup } from '../../simulation/cleanup.js';
 import type { MeshClient } from './client.js';
 import { explainFailures } from './explain-failures.js';
-import { figure, inSeconds } from './figures.js';
+import { figure } from './figures.js';
 import { Mesh } from './mesh.js';
 import type { PeerEvent } from './peer.js';
 import { requireMesh } from './programs.js';
@@ -20,9 +20,6 @@ const daemonCertificateLifetime = 40;
 
 /** So many clients ask for connections, and close them, all the time. */
 const crowd = 3;
-
-/** NSM's manager closes a connection so much before the client's token ends: the client's patience with a Request. */
-const closedEarlyMs = 15_000;
 
 /** Unlike a kernel, the simulated PCI tree shows a moment late that a netdev has come home, and the next Request is quick. */
 function isFailure({ error }: PeerEvent): boolean {
@@ -78,19 +75,5 @@ describe('a KERNEL client whose tokens live 30 s', function () {
       `${rotations}, ${served.length} calls of others served, none failed`,
       'not measured',
     );
-  });
-
-  it('is killed: its VF comes home when its token ends', async () => {
-    await using client = await mesh.node.client({ tokenLifetime });
-    const { granted } = await client.connect(signal);
-    const { vf } = client;
-    const ends = Date.parse(client.connection.path.pathSegments[0]?.expires ?? '') - closedEarlyMs;
-    await client.stop('SIGKILL');
-
-    await mesh.node.home(vf, signal);
-
-    const after = inSeconds(Date.now() - granted.at);
-    const late = `${Math.round(Date.now() - ends)} ms after the manager's time for it`;
-    figure('nsc killed to VF home', `${after} after its last Request, ${late}`, '10.6 s after the kill');
   });
 });
