@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 export function writeHelpers(folder: string): readonly number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => read(pid, 'cmdline').includes('pci/write-helper') && read(pid, 'environ').includes(`${folder}/`))
+    .filter((pid) => /\/write-helper\.[jt]s/.test(read(pid, 'cmdline')) && read(pid, 'environ').includes(`${folder}/`))
     .map(Number);
 }
 
