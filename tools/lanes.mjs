@@ -1,6 +1,5 @@
 /**
- * Everything that continuous integration runs, in order. To add a lane, add an entry. The mesh (`test:mesh`) runs on
- * demand until it has been seen to pass, and in time, with empty caches.
+ * Everything that continuous integration runs, in order. To add a lane, add an entry.
  *
  * @typedef {object} Lane
  * @property {string} name
@@ -22,6 +21,7 @@ export const lanes = [
   suite('tests on Node 24', 'test:node24', 8),
   suite('Go peers', 'test:interop', 9),
   suite('real kubelet', 'test:kubelet', 16),
+  suite('mesh', 'test:mesh', 22),
   suite('emulated machine', 'test:vm', 16),
   suite('chaos', 'test:chaos:short', 6),
 ];
