@@ -36,6 +36,11 @@ export function otherDriver({ address }: VirtualFunction, { token, driver, owner
   );
 }
 
+/** Connections cost memory, and whoever has a token could make any number of them. */
+export function sharedByTooMany({ id, name }: Token, { address }: VirtualFunction, most: number): ForwarderError {
+  return new ForwarderError('exhausted', `VF ${address} of token ${id} of ${name} has ${most} connections, the most`);
+}
+
 /** No function can be given to a token that stands for one. `free`: how many there are all the same. */
 export function noneFree(name: string, driver: DriverType, free: number): ForwarderError {
   const because =

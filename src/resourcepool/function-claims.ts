@@ -9,12 +9,16 @@ import {
   notOffered,
   notToBeHad,
   otherDriver,
+  sharedByTooMany,
 } from './claim-refusals.js';
 import type { DriverType } from './driver-type.js';
 import type { Claimed, Superseded } from './function-state.js';
 import type { Holdings } from './holdings.js';
 import { namesOf, type VirtualFunction } from './inventory.js';
 import type { Token } from './token.js';
+
+/** A pod's connections to a VF: one, and for a while two where one takes the place of another. */
+const mostOwners = 16;
 
 /**
  * Who has which function: the transitions of {@link FunctionState} that owners wish for, each with its consequences for
@@ -122,6 +126,7 @@ export class FunctionClaims {
   }
 
   #share(vf: VirtualFunction, claimed: Claimed, owner: Owner): Claim {
+    if (claimed.owners.size >= mostOwners) throw sharedByTooMany(claimed.token, vf, mostOwners);
     return this.#grant(vf, { ...claimed, owners: new Set([...claimed.owners, owner]) });
   }
 

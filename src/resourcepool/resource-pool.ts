@@ -130,14 +130,14 @@ export class ResourcePool {
    * already, then the PF with most free VFs, then the lowest address; never one whose group serves the other driver.
    *
    * - The same claim again changes nothing and answers the same.
-   * - Another owner with the same token and driver shares the function; each of them releases it.
+   * - Another owner with the same token and driver shares the function, up to 16 of them; each of them releases it.
    * - The sole owner may change the driver. The function stays if its group can follow; its owner rebinds it. Otherwise
    *   the token gets another function, and the owner keeps the old one (`supersedes`) until it releases it. Released
    *   the other way round, the new one first, the token is back with the old function as if nothing had been.
    *
    * @throws ForwarderError `not-found`; `refused` when the token is no pod's, or closed (says by which VF); `busy` when
    *   its VF is in quarantine, used by another owner with the other driver, or not yet home from the token's last pod;
-   *   `exhausted` when no free VF can have the driver
+   *   `exhausted` when no free VF can have the driver, or 16 owners share the function
    */
   claim(request: ClaimRequest): Claim {
     return this.#claims.claim(request);

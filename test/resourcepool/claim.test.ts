@@ -28,6 +28,19 @@ const twoNames = ['d/intel', 'd/10G'];
 const onePf = (...vfs: [string, number?, 'pf'?][]) => poolOf(['01:00.0', twoNames, vfs]);
 
 describe('a claim', () => {
+  it('is refused to one more than sixteen who share a function', () => {
+    const pool = onePf(['01:10.0']);
+    const token = allocated(pool, 'd/10G');
+    for (let n = 1; n <= 16; n++) claim(pool, token, owner(`connection-${n}`));
+    expectRefusal(pool, () => claim(pool, token, anna), [
+      'exhausted',
+      /VF 0000:01:10\.0 .* has 16 connections, the most/,
+    ]);
+    claim(pool, token, owner('connection-7'));
+    pool.release(pci('01:10.0'), owner('connection-3'));
+    claim(pool, token, anna);
+  });
+
   it('tells where the function sits', () => {
     const pool = onePf(['01:10.0', 7], ['01:10.4', 8]);
     const token = allocated(pool, 'd/10G');

@@ -1,5 +1,5 @@
 import {
-  type Connection,
+  Connection,
   type ConnectionEvent,
   ConnectionEventType,
   MonitorConnectionService,
@@ -16,6 +16,9 @@ import type { Doorkeeper } from './doorkeeper.js';
 
 /** Events kept for a subscriber that does not read; one that falls further behind is sent away. */
 const longestBacklog = 1024;
+
+/** What is there at first goes in several events when it is longer, bytes: Go's gRPC takes 4 MiB at a time. */
+const longestEvent = 1024 * 1024;
 
 /**
  * `connection.MonitorConnection`: what is there now, even if that is nothing, then every change, until the subscriber
@@ -50,14 +53,31 @@ async function* follow(
     bell.ring();
   });
   using _ends = bell.ringOn(ends);
-  const present = forwarder.connections.established().filter(isWanted);
-  yield event(ConnectionEventType.INITIAL_STATE_TRANSFER, present);
+  const [first = [], ...others] = inParts(forwarder.connections.established().filter(isWanted));
+  yield event(ConnectionEventType.INITIAL_STATE_TRANSFER, first);
+  for (const part of others) yield event(ConnectionEventType.UPDATE, part);
   while (!ends.some((signal) => signal.aborted)) {
     if (waiting.tooMany) throw tooSlow();
     const next = waiting.events.shift();
     if (next !== undefined) yield next;
     else await bell.rings();
   }
+}
+
+/** As many connections in each part as an event may have, at least one. */
+function inParts(connections: readonly Connection[]): readonly (readonly Connection[])[] {
+  const parts: Connection[][] = [];
+  let length = Number.POSITIVE_INFINITY;
+  for (const connection of connections) {
+    const own = connections.length === 1 ? 0 : Connection.encode(connection).finish().length;
+    length += own;
+    if (length > longestEvent) {
+      parts.push([]);
+      length = own;
+    }
+    parts.at(-1)?.push(connection);
+  }
+  return parts;
 }
 
 function tooSlow(): ForwarderError {

@@ -112,8 +112,10 @@ describe(`${calls.toLocaleString('en')} fuzzed messages (FUZZ=long: 100,000)`, f
     expect(strange).to.deep.equal([]);
     {
       await using peer = new RawPeer({ identity, url: url() });
-      for (const connection of await remaining(peer)) await peer.close(connection);
-      expect(await remaining(peer)).to.deep.equal([]);
+      // A monitor is told of many in several events; here only the first one is read.
+      for (let left = await remaining(peer); left.length > 0; left = await remaining(peer)) {
+        for (const connection of left) await peer.close(connection);
+      }
     }
     await until(async () => (await node.hardware.homecomers()) === node.hardware.ports.length);
     expect(node.endpoint.connections).to.equal(0);

@@ -7,12 +7,14 @@ import {
   State,
 } from '../../../apis/generated/connection.js';
 import { segment } from '../../../src/forwarder/chain/path.js';
+import type { Forwarder } from '../../../src/forwarder/forwarder.js';
 import { matches, monitorConnections } from '../../../src/forwarder/grpc/monitor.js';
 import { ForwarderError, toForwarderError } from '../../../src/ports/error.js';
 import { kindOf } from '../kind-of.js';
 import { oneClient } from '../one-client.js';
 import { incoming, stream } from './incoming.js';
 
+const quiet: Disposable = { [Symbol.dispose]: () => undefined };
 const everything = MonitorScopeSelector.fromPartial({});
 
 /** A forwarder and one who listens to it. */
@@ -37,6 +39,25 @@ describe('MonitorConnections', () => {
   it('begins with what is there, even if that is nothing', async () => {
     const { next } = await listening();
     expect(await next()).to.deep.include({ type: ConnectionEventType.INITIAL_STATE_TRANSFER, connections: {} });
+  });
+
+  it('begins with several events where one would be longer than a peer may take', async () => {
+    const labels = { long: 'x'.repeat(400_000) };
+    const connections = ['a', 'b', 'c', 'd', 'e'].map((id) => Connection.fromPartial({ id, labels }));
+    const forwarder = { connections: { established: () => connections }, events: { subscribe: () => quiet } };
+    const door = { monitor: () => () => true };
+    const service = monitorConnections(forwarder as unknown as Forwarder, door, new AbortController().signal);
+    const events = stream<ConnectionEvent>(service, 'monitorConnections', everything, incoming());
+    const next = async () => {
+      const { type, connections: some } = (await events.next()).value as ConnectionEvent;
+      return [type, Object.keys(some)];
+    };
+    const { INITIAL_STATE_TRANSFER, UPDATE } = ConnectionEventType;
+    expect([await next(), await next(), await next()]).to.deep.equal([
+      [INITIAL_STATE_TRANSFER, ['a', 'b']],
+      [UPDATE, ['c', 'd']],
+      [UPDATE, ['e']],
+    ]);
   });
 
   it('shows our own id and index and the whole path', async () => {
