@@ -64,7 +64,7 @@ async function* follow(
   }
 }
 
-/** As many connections in each part as an event may have, at least one. */
+/** As many connections in each part as an event may have, at least one. One alone, the usual case, is not measured. */
 function inParts(connections: readonly Connection[]): readonly (readonly Connection[])[] {
   const parts: Connection[][] = [];
   let length = Number.POSITIVE_INFINITY;
