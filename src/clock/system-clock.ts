@@ -1,5 +1,5 @@
 import type { Clock, Deadline } from '../ports/clock.js';
-import { deadline, sleep } from './timed-waits.js';
+import { alarm, deadline, sleep } from './timed-waits.js';
 
 /** The longest wait of one node timer; it takes a longer one for 1 ms. */
 const longestTimer = 2 ** 31 - 1;
@@ -19,6 +19,10 @@ export class SystemClock implements Clock {
 
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
     return sleep(arm, ms, signal);
+  }
+
+  alarm(ms: number, ring: () => void): Disposable {
+    return alarm(arm, ms, ring);
   }
 
   deadline(what: string, ms: number, ...parents: AbortSignal[]): Deadline {

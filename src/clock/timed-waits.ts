@@ -4,6 +4,11 @@ import { ForwarderError } from '../ports/error.js';
 /** Calls back once, `ms` milliseconds from now, unless the returned function takes it back first. */
 export type Arm = (ms: number, ring: () => void) => () => void;
 
+/** {@link Clock.alarm} over any timer. */
+export function alarm(arm: Arm, ms: number, ring: () => void): Disposable {
+  return { [Symbol.dispose]: arm(ms, ring) };
+}
+
 /** {@link Clock.sleep} over any timer. */
 export function sleep(arm: Arm, ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {

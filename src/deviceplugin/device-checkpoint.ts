@@ -1,4 +1,5 @@
-import { readFile, stat } from 'node:fs/promises';
+import { type BigIntStats, statSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { ForwarderError, toForwarderError } from '../ports/error.js';
 import { type PodUid, parsePodUid } from '../ports/pod-cgroup.js';
 
@@ -36,9 +37,9 @@ export class DeviceCheckpointFile {
 
   /** @throws ForwarderError `unavailable` when it cannot be read, `unsupported` when it is not as known */
   async read(): Promise<DeviceCheckpoint> {
-    const version = await this.#version();
+    const version = this.#version();
     if (this.#last?.version === version) return this.#last;
-    const entries = parseDeviceCheckpoint(await this.#reading(() => readFile(this.#path, 'utf8')), this.#path);
+    const entries = parseDeviceCheckpoint(await this.#readText(), this.#path);
     const before = this.#last?.entries;
     const isSame = JSON.stringify(before) === JSON.stringify(entries);
     // What was read may be newer than its version says: then the next look reads it again.
@@ -46,25 +47,33 @@ export class DeviceCheckpointFile {
     return this.#last;
   }
 
-  async #version(): Promise<string> {
-    const { dev, ino, mtimeNs, size } = await this.#reading(() => stat(this.#path, { bigint: true }));
+  #version(): string {
+    const { dev, ino, mtimeNs, size } = this.#look();
     if (size <= mostBytes) return `${dev}/${ino}@${mtimeNs}+${size}`;
     throw new ForwarderError('unsupported', `${this.#path} has ${size} bytes: expected at most ${mostBytes}`);
   }
 
-  async #reading<T>(read: () => Promise<T>): Promise<T> {
+  /** At once: it was renamed to this place, so the kernel has what is asked in memory, and two errands cost more. */
+  #look(): BigIntStats {
     try {
-      return await read();
+      return statSync(this.#path, { bigint: true });
     } catch (cause) {
-      throw new ForwarderError(
-        'unavailable',
-        `kubelet's checkpoint cannot be read: ${toForwarderError(cause).message}`,
-        {
-          cause,
-        },
-      );
+      throw unreadable(cause);
     }
   }
+
+  async #readText(): Promise<string> {
+    try {
+      return await readFile(this.#path, 'utf8');
+    } catch (cause) {
+      throw unreadable(cause);
+    }
+  }
+}
+
+function unreadable(cause: unknown): ForwarderError {
+  const { message } = toForwarderError(cause);
+  return new ForwarderError('unavailable', `kubelet's checkpoint cannot be read: ${message}`, { cause });
 }
 
 /** @throws ForwarderError `unsupported`, naming the file and what is not as known */

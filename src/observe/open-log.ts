@@ -44,11 +44,18 @@ export function openLog({ verbosity, format, name, write = standardOutput() }: L
   return withFields({ name });
 }
 
-/** Ids, names and URLs are as long as whoever sent them likes. Half a token would not be known for one. */
+/** Ids, names and URLs are as long as whoever sent them likes. */
 function cut({ level, message, fields }: Line): Line {
-  const short = (value: unknown) => (typeof value === 'string' ? shortText(redact(value), longest.field) : value);
-  const shortened = Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, short(value)]));
-  return { level, message: shortText(redact(message), longest.message), fields: shortened };
+  const shortened: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(fields)) {
+    shortened[name] = typeof value === 'string' ? short(value, longest.field) : value;
+  }
+  return { level, message: short(message, longest.message), fields: shortened };
+}
+
+/** Half a token would not be known for one; a whole one is redacted with its line. */
+function short(text: string, most: number): string {
+  return text.length <= most ? text : shortText(redact(text), most);
 }
 
 /** Pino shall write everything: what is shown is decided before. */

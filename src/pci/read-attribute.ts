@@ -45,7 +45,7 @@ export async function listNames(folder: string): Promise<readonly string[]> {
 
 /** True when there is such a file, folder or link, wherever the link points. */
 export async function pathExists(path: string): Promise<boolean> {
-  return (await unlessAbsent(() => lstatSync(path), 'ENOENT')) !== undefined;
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
 async function unlessAbsent<T>(read: () => T | Promise<T>, ...absent: string[]): Promise<T | undefined> {

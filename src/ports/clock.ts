@@ -15,6 +15,8 @@ export interface Clock {
    * @throws ForwarderError `cancelled` when the signal fires first
    */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /** Calls back once, after `ms` milliseconds, unless it is disposed first: for what is mostly taken back. */
+  alarm(ms: number, ring: () => void): Disposable;
   /**
    * A signal that aborts with a ForwarderError `timed-out` (message: "`what` took longer than `ms` ms") after `ms`, or
    * with the parent's reason when a parent aborts first.

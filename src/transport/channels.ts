@@ -29,15 +29,12 @@ export interface Target {
   readonly address: string;
 }
 
-/** Why a wait for the end of idleness ends early. Without a reason each abort would make an error with a stack trace. */
-const notIdle = 'in use again, or closed';
-
 /** A connection that is kept, or on its way. */
 interface Kept {
   readonly dialled: Promise<Dialled>;
   readonly dialling: AbortController;
   users: number;
-  idle: AbortController | undefined;
+  idle: Disposable | undefined;
   /** No longer handed out; closes with its last user. */
   retired: boolean;
 }
@@ -77,7 +74,7 @@ export class Channels implements AsyncDisposable {
     const { key, address } = typeof target === 'string' ? { key: target, address: target } : target;
     const kept = this.#kept.get(key) ?? this.#dial(key, address);
     kept.users += 1;
-    kept.idle?.abort(notIdle);
+    kept.idle?.[Symbol.dispose]();
     try {
       const dialled = await orAborted(kept.dialled, signal);
       return await work(new Connection(dialled, this.#options));
@@ -129,13 +126,8 @@ export class Channels implements AsyncDisposable {
       void this.#destroy(kept);
       return;
     }
-    const idle = new AbortController();
-    kept.idle = idle;
     const { clock, idleTimeoutMs } = this.#options;
-    clock.sleep(idleTimeoutMs, idle.signal).then(
-      () => this.#retire(key, kept),
-      () => undefined,
-    );
+    kept.idle = clock.alarm(idleTimeoutMs, () => this.#retire(key, kept));
   }
 
   #retireAll(): void {
@@ -145,14 +137,14 @@ export class Channels implements AsyncDisposable {
   #retire(key: string, kept: Kept): void {
     if (this.#kept.get(key) === kept) this.#kept.delete(key);
     kept.retired = true;
-    kept.idle?.abort(notIdle);
+    kept.idle?.[Symbol.dispose]();
     if (kept.users === 0) void this.#destroy(kept);
   }
 
   async #destroy(kept: Kept): Promise<void> {
     if (!this.#open.delete(kept)) return;
     kept.retired = true;
-    kept.idle?.abort(notIdle);
+    kept.idle?.[Symbol.dispose]();
     kept.dialling.abort(new ForwarderError('unavailable', 'the connection was given up'));
     const dialled = await kept.dialled.catch(() => undefined);
     if (dialled === undefined) return;

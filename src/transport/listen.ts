@@ -73,6 +73,8 @@ export class Listener implements AsyncDisposable {
     this.#limits = { ...limits, ...options.limits };
     this.#refused = refusalLog(options.log, options.clock);
     this.#grpc = new Server({
+      // Statistics of each call and connection that nobody asks for.
+      'grpc.enable_channelz': 0,
       'grpc.max_receive_message_length': this.#limits.longestMessage,
       'grpc.max_concurrent_streams': this.#limits.mostStreams,
       'grpc.max_connection_idle_ms': this.#limits.idleTimeoutMs,

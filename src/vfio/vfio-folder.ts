@@ -1,5 +1,4 @@
-import { constants, statSync } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { close, constants, open, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DeviceNumber } from '../ports/device-access.js';
 import { ForwarderError } from '../ports/error.js';
@@ -42,15 +41,11 @@ export class VfioFolder implements VfioDevices {
   async isOpen(iommuGroup: number): Promise<boolean> {
     const node = this.#find(iommuGroup);
     if (node === undefined) return false;
-    try {
-      await (await open(node.path, constants.O_RDWR | constants.O_NONBLOCK)).close();
-      return false;
-    } catch (error) {
-      const errno = errnoOf(error);
-      if (errno === 'EBUSY') return true;
-      this.#log.info('a VFIO group cannot be opened, so nobody has it', { iommuGroup, errno });
-      return false;
-    }
+    const errno = await whyNotOpened(node.path);
+    if (errno === undefined) return false;
+    if (errno === 'EBUSY') return true;
+    this.#log.info('a VFIO group cannot be opened, so nobody has it', { iommuGroup, errno });
+    return false;
   }
 
   #find(iommuGroup: number): GroupNode | undefined {
@@ -79,6 +74,12 @@ function deviceNumber(packed: bigint): DeviceNumber {
   };
 }
 
-function errnoOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+/** Opens and closes it, both in the thread pool: the kernel may wait for the group. @returns the errno, when it cannot be opened */
+function whyNotOpened(path: string): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    open(path, constants.O_RDWR | constants.O_NONBLOCK, (error, fd) => {
+      if (error === null) close(fd, () => resolve(undefined));
+      else resolve(error.code ?? error.message);
+    });
+  });
 }

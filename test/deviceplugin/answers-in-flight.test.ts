@@ -3,7 +3,7 @@ import { GuardedOffer } from '../../src/deviceplugin/guarded-offer.js';
 import type { PodResourcesAnswer } from '../../src/deviceplugin/pod-resources.js';
 import type { FileIdentity } from '../../src/deviceplugin/socket-file.js';
 import { TokenReconciler } from '../../src/deviceplugin/token-reconciler.js';
-import { FastClock } from './fast-clock.js';
+import { realClock } from '../sim/real-clock.js';
 import { ModelOffer } from './model-offer.js';
 import { RecordedLog } from './recorded-log.js';
 
@@ -19,7 +19,7 @@ describe('an answer of kubelet that was on its way', () => {
     const never = new AbortController().signal;
     let answer: () => PodResourcesAnswer = () => ({ kubelet, pods: 1, owners: new Map([[ID, owner]]) });
     const podResources = { list: async () => answer() };
-    const clock = new FastClock();
+    const clock = realClock(25);
     const log = new RecordedLog();
     const checkpoint = { account: async () => 'unreadable' as const, rest: () => undefined };
     const parts = { offer: guarded, podResources, checkpoint, clock, log, pollInterval: 1_000 };

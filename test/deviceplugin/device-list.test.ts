@@ -5,7 +5,7 @@ import type { Device, Empty, ListAndWatchResponse } from '../../apis/generated/d
 import { PluginEndpoint } from '../../simulation/kubelet/plugin-endpoint.js';
 import { deviceList } from '../../src/deviceplugin/device-list.js';
 import { DeviceStream } from '../../src/deviceplugin/device-stream.js';
-import { FastClock } from './fast-clock.js';
+import { realClock } from '../sim/real-clock.js';
 import { ModelOffer } from './model-offer.js';
 import { PluginRig } from './plugin-rig.js';
 
@@ -64,7 +64,7 @@ describe('the device list that kubelet follows', () => {
     }) as unknown as ServerWritableStream<Empty, ListAndWatchResponse>;
     const devices = () =>
       Array.from({ length: count }, (_, n) => ({ ID: `${n}`, health: 'Healthy', topology: undefined }));
-    const stream = new DeviceStream({ call, devices, clock: new FastClock() });
+    const stream = new DeviceStream({ call, devices, clock: realClock(25) });
     for (count = 1; count < 1_000; count++) stream.changed();
     expect(written).to.deep.equal([0]);
     call.emit('drain');

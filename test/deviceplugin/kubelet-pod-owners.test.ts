@@ -8,7 +8,7 @@ import { KubeletPodOwners } from '../../src/deviceplugin/kubelet-pod-owners.js';
 import type { PodResourcesAnswer, TokenOwner } from '../../src/deviceplugin/pod-resources.js';
 import { ForwarderError } from '../../src/ports/error.js';
 import { failureOf } from '../pci/failure.js';
-import { FastClock } from './fast-clock.js';
+import { realClock } from '../sim/real-clock.js';
 
 const resource = 'worker.domain/10G';
 const [podA, podB] = ['6b0c3c1e-93a4-4d3b-9c2e-0f1d2a3b4c5d', '9f0c3c1e-93a4-4d3b-9c2e-0f1d2a3b4c5e'];
@@ -59,7 +59,7 @@ describe('whose a token is, by kubelet and its checkpoint', () => {
         },
       },
       names: () => [resource],
-      clock: new FastClock(),
+      clock: realClock(25),
     });
   });
   afterEach(() => rmSync(folder, { recursive: true }));

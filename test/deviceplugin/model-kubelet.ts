@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SimulatedKubelet } from '../../simulation/kubelet/simulated-kubelet.js';
 import type { Ending, KubeletHarness } from '../contract/kubelet-harness.js';
-import { FastClock } from './fast-clock.js';
+import { realClock } from '../sim/real-clock.js';
 
 const patienceMs = 50_000;
 
 /** The simulated kubelet as the contract sees it. */
 export class ModelKubelet implements KubeletHarness {
-  readonly clock = new FastClock();
+  readonly clock = realClock(25);
   readonly kubelet: SimulatedKubelet;
   readonly devicePluginPath: string;
   readonly podResourcesPath: string;

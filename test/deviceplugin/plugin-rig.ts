@@ -5,7 +5,7 @@ import { SimulatedKubelet, type SimulatedKubeletOptions } from '../../simulation
 import { DevicePlugin, type DevicePluginParts } from '../../src/deviceplugin/device-plugin.js';
 import { pluginSocketName } from '../../src/deviceplugin/socket-file.js';
 import type { TokenOffer } from '../../src/deviceplugin/token-offer.js';
-import { FastClock } from './fast-clock.js';
+import { realClock } from '../sim/real-clock.js';
 import { RecordedLog } from './recorded-log.js';
 
 /** Longer than anything here may take; a condition that never holds fails with the titled test. */
@@ -15,7 +15,7 @@ const PATIENCE_MS = 50_000;
 export class PluginRig implements AsyncDisposable {
   readonly path: string;
   readonly kubelet: SimulatedKubelet;
-  readonly clock = new FastClock();
+  readonly clock = realClock(25);
   readonly log = new RecordedLog();
   #plugin: DevicePlugin | undefined;
 

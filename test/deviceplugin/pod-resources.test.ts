@@ -5,7 +5,7 @@ import { status } from '@grpc/grpc-js';
 import { expect } from 'chai';
 import { SimulatedKubelet } from '../../simulation/kubelet/simulated-kubelet.js';
 import { PodResources } from '../../src/deviceplugin/pod-resources.js';
-import { FastClock } from './fast-clock.js';
+import { realClock } from '../sim/real-clock.js';
 import { ModelOffer } from './model-offer.js';
 import { MuteSocket } from './mute-socket.js';
 import { PluginRig } from './plugin-rig.js';
@@ -24,7 +24,7 @@ describe('asking kubelet which pod holds which token', () => {
       await rig.startPlugin(new ModelOffer({ [NAME]: 3 }));
       await rig.allocatable(NAME, 3);
       await rig.kubelet.addPod(wish);
-      const { owners } = await new PodResources(rig.podResourcesPath, new FastClock(1)).list(names, never);
+      const { owners } = await new PodResources(rig.podResourcesPath, realClock()).list(names, never);
       const owner = { namespace: 'ns', pod: 'pod-1', container: 'app', resource: NAME };
       expect([...owners]).to.deep.equal([...rig.kubelet.held(NAME)].map((id) => [id, owner]));
       expect(rig.kubelet.lists.at(-1)).to.equal(versions[0]);
@@ -37,7 +37,7 @@ describe('asking kubelet which pod holds which token', () => {
     await rig.startPlugin(new ModelOffer({ [NAME]: 3 }));
     await rig.allocatable(NAME, 3);
     await rig.kubelet.addPod(wish);
-    const answer = await new PodResources(rig.podResourcesPath, new FastClock(1)).list(new Set(['other/x']), never);
+    const answer = await new PodResources(rig.podResourcesPath, realClock()).list(new Set(['other/x']), never);
     expect(answer.owners.size).to.equal(0);
   });
 
@@ -49,7 +49,7 @@ describe('asking kubelet which pod holds which token', () => {
     beforeEach(async () => {
       path = await mkdtemp(join(tmpdir(), 'pods-'));
       kubelet = new SimulatedKubelet({ devicePluginPath: path, podResourcesPath: join(path, 'p') });
-      podResources = new PodResources(join(path, 'p'), new FastClock());
+      podResources = new PodResources(join(path, 'p'), realClock(25));
     });
 
     afterEach(async () => {
@@ -107,7 +107,7 @@ describe('asking kubelet which pod holds which token', () => {
     await rig.allocatable(NAME, 1);
     const container = 'c'.repeat(5 * 1024 * 1024);
     await rig.kubelet.addPod({ ...wish, container, requests: { [NAME]: 1 } });
-    const { owners } = await new PodResources(rig.podResourcesPath, new FastClock(1)).list(names, never);
+    const { owners } = await new PodResources(rig.podResourcesPath, realClock()).list(names, never);
     expect(owners.get(`${NAME}#0`)?.container).to.have.length(container.length);
   });
 
@@ -117,7 +117,7 @@ describe('asking kubelet which pod holds which token', () => {
     await rig.kubelet.start();
     const container = 'c'.repeat(17 * 1024 * 1024);
     await rig.kubelet.addPod({ ...wish, container, requests: {} });
-    const asked = new PodResources(rig.podResourcesPath, new FastClock(1)).list(names, never);
+    const asked = new PodResources(rig.podResourcesPath, realClock()).list(names, never);
     const error = await asked.catch((thrown: unknown) => thrown);
     expect(error).to.include({ kind: 'exhausted' });
     expect((error as Error).message).to.match(/List: .*larger than max/i);

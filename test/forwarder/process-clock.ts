@@ -1,4 +1,4 @@
-import { deadline, sleep } from '../../src/clock/timed-waits.js';
+import { alarm, deadline, sleep } from '../../src/clock/timed-waits.js';
 import type { Clock, Deadline } from '../../src/ports/clock.js';
 import type { SimClock } from '../sim/clock.js';
 
@@ -28,6 +28,10 @@ export class ProcessClock implements Clock {
 
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
     return sleep(this.#arm, ms, signal);
+  }
+
+  alarm(ms: number, ring: () => void): Disposable {
+    return alarm(this.#arm, ms, ring);
   }
 
   deadline(what: string, ms: number, ...parents: AbortSignal[]): Deadline {

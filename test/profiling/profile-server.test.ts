@@ -1,8 +1,8 @@
 import { createServer } from 'node:net';
 import { expect } from 'chai';
 import { ProfileServer } from '../../src/profiling/profile-server.js';
+import { realClock } from '../sim/real-clock.js';
 import { keptLog } from '../transport/support/kept-log.js';
-import { realClock } from '../transport/support/real-clock.js';
 import { until } from '../transport/support/until.js';
 
 /** So much faster is the clock of what takes time here. */

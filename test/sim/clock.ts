@@ -1,4 +1,4 @@
-import { deadline, sleep } from '../../src/clock/timed-waits.js';
+import { alarm, deadline, sleep } from '../../src/clock/timed-waits.js';
 import type { Clock, Deadline } from '../../src/ports/clock.js';
 
 interface Timer {
@@ -32,6 +32,10 @@ export class SimClock implements Clock {
 
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
     return sleep(this.#arm, ms, signal);
+  }
+
+  alarm(ms: number, ring: () => void): Disposable {
+    return alarm(this.#arm, ms, ring);
   }
 
   deadline(what: string, ms: number, ...parents: AbortSignal[]): Deadline {

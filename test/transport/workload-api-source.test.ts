@@ -6,10 +6,10 @@ import { WorkloadApi } from '../../simulation/workload-api.js';
 import { ForwarderError } from '../../src/ports/error.js';
 import type { X509Material } from '../../src/ports/identity.js';
 import { WorkloadApiSource } from '../../src/transport/workload-api-source.js';
+import { realClock } from '../sim/real-clock.js';
 import { noMoreThan, openDescriptors } from './support/descriptors.js';
 import { type KeptLog, keptLog } from './support/kept-log.js';
 import { never } from './support/node-pair.js';
-import { realClock } from './support/real-clock.js';
 import { until } from './support/until.js';
 
 describe('WorkloadApiSource', () => {

@@ -8,9 +8,9 @@ import { Es256TokenIssuer } from '../../../src/transport/es256-token-issuer.js';
 import { type Listener, type ListenOptions, listen } from '../../../src/transport/listen.js';
 import type { Peer } from '../../../src/transport/peer.js';
 import { type Handlers, service } from '../../../src/transport/service.js';
+import { realClock } from '../../sim/real-clock.js';
 import { EchoService } from './echo-service.js';
 import { type KeptLog, keptLog } from './kept-log.js';
-import { realClock } from './real-clock.js';
 import { StaticSource } from './static-source.js';
 
 /** A server and a client of ours with identities of one trust domain. */

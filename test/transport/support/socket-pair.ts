@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { shelfDefaults } from '../../../src/transport/descriptor-shelf.js';
 import type { FdSocket } from '../../../src/transport/fd-socket.js';
 import { handOver } from '../../../src/transport/socket-handover.js';
-import { realClock } from './real-clock.js';
+import { realClock } from '../../sim/real-clock.js';
 
 /** Two ends of one unix connection. */
 export interface SocketPair extends AsyncDisposable {
