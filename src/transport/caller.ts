@@ -1,8 +1,16 @@
 import type { EventEmitter } from 'node:events';
-import type { Client, CallOptions as GrpcCallOptions, Metadata, MethodDefinition, ServiceError } from '@grpc/grpc-js';
-import { toForwarderError } from '../ports/error.js';
+import type {
+  Client,
+  ClientReadableStream,
+  CallOptions as GrpcCallOptions,
+  Metadata,
+  MethodDefinition,
+  ServiceError,
+} from '@grpc/grpc-js';
+import { ForwarderError, toForwarderError } from '../ports/error.js';
 import { toHeaders, toMetadata } from './add-services.js';
 import { fromServiceError } from './grpc-status.js';
+import { limits } from './limits.js';
 import type { Headers } from './service.js';
 
 /** A method of a generated service definition. */
@@ -21,8 +29,15 @@ export interface CallOptions {
 /** Makes calls. Both fail with the ForwarderError kind of the peer's status and its message. */
 export interface Caller {
   unary<Req, Res>(method: Method<Req, Res>, request: Req, options: CallOptions): Promise<Res>;
+  /** All answers of a stream that ends. @throws ForwarderError also `exhausted` when there are too many */
+  list<Req, Res>(method: Method<Req, Res>, request: Req, options: CallOptions): Promise<readonly Res[]>;
   /** Leaving the loop cancels the call. */
   stream<Req, Res>(method: Method<Req, Res>, request: Req, options: CallOptions): AsyncIterable<Res>;
+}
+
+interface Open<Res> {
+  readonly call: ClientReadableStream<Res>;
+  readonly cancel: () => void;
 }
 
 /** Calls over one grpc-js client; `extra` gives the metadata that every call carries. */
@@ -51,7 +66,7 @@ export class GrpcCaller implements Caller {
         responseDeserialize,
         request,
         metadata,
-        limits(options),
+        deadlineOf(options),
         done,
       );
       const cancel = () => call.cancel();
@@ -60,21 +75,23 @@ export class GrpcCaller implements Caller {
     });
   }
 
+  /** Without a loop over the stream, which costs more than all that is done for the call. */
+  async list<Req, Res>(method: Method<Req, Res>, request: Req, options: CallOptions): Promise<readonly Res[]> {
+    const { call, cancel } = this.#open(method, request, options);
+    const answers: Res[] = [];
+    return new Promise<readonly Res[]>((resolve, reject) => {
+      call.on('data', (answer: Res) => {
+        if (answers.push(answer) <= limits.mostAnswers) return;
+        reject(new ForwarderError('exhausted', `${method.path}: more than ${limits.mostAnswers} answers`));
+        cancel();
+      });
+      call.on('end', () => resolve(answers));
+      call.on('error', (error) => reject(failure(error, options.signal)));
+    }).finally(() => options.signal.removeEventListener('abort', cancel));
+  }
+
   async *stream<Req, Res>(method: Method<Req, Res>, request: Req, options: CallOptions): AsyncGenerator<Res> {
-    options.signal.throwIfAborted();
-    const { path, requestSerialize, responseDeserialize } = method;
-    const metadata = this.#metadata(options);
-    const call = this.#client.makeServerStreamRequest(
-      path,
-      requestSerialize,
-      responseDeserialize,
-      request,
-      metadata,
-      limits(options),
-    );
-    const cancel = () => call.cancel();
-    options.signal.addEventListener('abort', cancel, { once: true });
-    listenForHeaders(call, options);
+    const { call, cancel } = this.#open(method, request, options);
     try {
       yield* call as AsyncIterable<Res>;
     } catch (error) {
@@ -87,12 +104,31 @@ export class GrpcCaller implements Caller {
     }
   }
 
+  /** Begins a call with several answers; `cancel` ends it, as does the signal, whose listener is the caller's to remove. */
+  #open<Req, Res>(method: Method<Req, Res>, request: Req, options: CallOptions): Open<Res> {
+    options.signal.throwIfAborted();
+    const { path, requestSerialize, responseDeserialize } = method;
+    const metadata = this.#metadata(options);
+    const call = this.#client.makeServerStreamRequest(
+      path,
+      requestSerialize,
+      responseDeserialize,
+      request,
+      metadata,
+      deadlineOf(options),
+    );
+    const cancel = () => call.cancel();
+    options.signal.addEventListener('abort', cancel, { once: true });
+    listenForHeaders(call, options);
+    return { call, cancel };
+  }
+
   #metadata(options: CallOptions): Metadata {
     return toMetadata({ ...options.metadata, ...this.#extra() });
   }
 }
 
-function limits({ timeoutMs }: CallOptions): GrpcCallOptions {
+function deadlineOf({ timeoutMs }: CallOptions): GrpcCallOptions {
   return timeoutMs === undefined ? {} : { deadline: Date.now() + timeoutMs };
 }
 

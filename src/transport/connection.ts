@@ -51,6 +51,10 @@ export class Connection implements Caller {
     return this.#caller.stream(method, request, options);
   }
 
+  list<Req, Res>(method: Method<Req, Res>, request: Req, options: CallOptions): Promise<readonly Res[]> {
+    return this.#caller.list(method, request, options);
+  }
+
   #headers(): Headers {
     const { tokens, telemetry } = this.#parts;
     const { token, expires } = tokens.issue(this.peer.spiffeId, this.peer.notAfter);

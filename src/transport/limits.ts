@@ -5,6 +5,8 @@
 export const limits = {
   /** Of a call or its answer, bytes. A connection of NSM has some kilobytes. */
   longestMessage: 1024 * 1024,
+  /** Answers to one question, of which each may be as long as a message. */
+  mostAnswers: 4096,
   /** Calls and streams at once on one connection. */
   mostStreams: 128,
   /** How long a connection may be without a call, ms. */

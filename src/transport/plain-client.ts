@@ -16,6 +16,7 @@ export function plainClient(address: string): PlainClient {
   const caller = new GrpcCaller(client);
   return {
     unary: (method, request, options) => caller.unary(method, request, options),
+    list: (method, request, options) => caller.list(method, request, options),
     stream: (method, request, options) => caller.stream(method, request, options),
     [Symbol.dispose]: () => client.close(),
   };

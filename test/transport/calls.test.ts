@@ -7,7 +7,7 @@ import type { Peer } from '../../src/transport/peer.js';
 import type { Headers, IncomingCall } from '../../src/transport/service.js';
 import { noMoreThan, openDescriptors } from './support/descriptors.js';
 import { EchoService } from './support/echo-service.js';
-import { never, nodePair } from './support/node-pair.js';
+import { type NodePair, never, nodePair } from './support/node-pair.js';
 import { failure, say } from './support/say.js';
 import { until } from './support/until.js';
 
@@ -171,6 +171,46 @@ describe('calls over mutual TLS', () => {
     });
     expect(await failure(reading)).to.include({ kind: 'unavailable', message: 'no more' });
     expect(length).to.equal(2_000_000);
+  });
+
+  const listed = (pair: NodePair, wanted: string, signal = never) =>
+    pair.channels.use(pair.server.url, signal, (connection) => connection.list(EchoService.repeat, wanted, { signal }));
+
+  it('list all answers of a stream that ends, or report how it failed', async () => {
+    await using pair = await nodePair({
+      async *repeat(text) {
+        for (let i = 0; i < 200; i += 1) yield `${text}${i}`;
+        if (text === 'fail') throw new ForwarderError('unavailable', 'no more');
+      },
+    });
+    expect(await listed(pair, 'n')).to.deep.equal(Array.from({ length: 200 }, (_, i) => `n${i}`));
+    expect(await failure(listed(pair, 'fail'))).to.include({ kind: 'unavailable', message: 'no more' });
+  });
+
+  it('list no more answers than anybody can want, and none after the signal', async () => {
+    let ended = 0;
+    const streaming = new AbortController();
+    await using pair = await nodePair({
+      async *repeat(text, call) {
+        try {
+          while (!call.signal.aborted) {
+            yield text;
+            if (text === 'slow') streaming.abort();
+            await new Promise((resolve) => setImmediate(resolve));
+          }
+        } finally {
+          ended += 1;
+        }
+      },
+    });
+    const tooMany = await failure(listed(pair, 'endless'));
+    expect(tooMany).to.include({ kind: 'exhausted' });
+    expect(tooMany.message).to.match(/repeat: more than 4096 answers/i);
+    const caller = new AbortController();
+    streaming.signal.addEventListener('abort', () => caller.abort(new ForwarderError('cancelled', 'changed my mind')));
+    const left = await failure(listed(pair, 'slow', caller.signal));
+    expect(left).to.include({ kind: 'cancelled', message: 'changed my mind' });
+    await until(() => ended === 2);
   });
 });
 

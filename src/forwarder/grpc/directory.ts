@@ -37,7 +37,8 @@ export function directoryOver({ channels, manager, sockets, log }: Parts): Direc
     channels.use(manager, signal, async (connection) => {
       const query = { networkServiceEndpoint: wanted, watch: false };
       const found: NetworkServiceEndpoint[] = [];
-      for await (const answer of connection.stream(NetworkServiceEndpointRegistryService.find, query, { signal })) {
+      const answers = await connection.list(NetworkServiceEndpointRegistryService.find, query, { signal });
+      for (const answer of answers) {
         const endpoint = answer.networkServiceEndpoint;
         if (endpoint === undefined || answer.deleted) continue;
         if (await isReachable(endpoint, connection.peer, signal)) found.push(endpoint);
@@ -59,9 +60,7 @@ async function findService(
 ): Promise<NetworkService | undefined> {
   return channels.use(manager, signal, async (connection) => {
     const query = { networkService: wanted, watch: false };
-    for await (const answer of connection.stream(NetworkServiceRegistryService.find, query, { signal })) {
-      if (answer.networkService?.name === wanted.name && !answer.deleted) return answer.networkService;
-    }
-    return undefined;
+    const answers = await connection.list(NetworkServiceRegistryService.find, query, { signal });
+    return answers.find((it) => it.networkService?.name === wanted.name && !it.deleted)?.networkService;
   });
 }

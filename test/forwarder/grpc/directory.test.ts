@@ -14,10 +14,8 @@ function silentManager({ away = false } = {}) {
   const asked = { count: 0 };
   const connection = {
     peer: manager,
-    async *stream(_method: unknown, _query: unknown, { signal }: CallOptions) {
-      await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
-      yield {};
-    },
+    list: (_method: unknown, _query: unknown, { signal }: CallOptions) =>
+      new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error))),
   };
   const use = async (_target: unknown, _signal: AbortSignal, work: (it: never) => Promise<unknown>) => {
     asked.count += 1;
