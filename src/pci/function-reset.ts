@@ -11,11 +11,9 @@ const ofOneFunction: ReadonlySet<string> = new Set(['flr', 'af_flr', 'device_spe
  * lists (Linux 5.15) from left to right, so the first one decides; older kernels have `reset` alone, and prefer FLR.
  */
 async function whyNotResettable(roots: SysfsRoots, address: PciAddress): Promise<string | undefined> {
-  const [present, methods] = await Promise.all([
-    pathExists(functionAttribute(roots, address, 'reset')),
-    readAttribute(functionAttribute(roots, address, 'reset_method')),
-  ]);
-  if (!present) return 'the kernel knows no way to reset it (it has no reset)';
+  const isPresent = await pathExists(functionAttribute(roots, address, 'reset'));
+  if (!isPresent) return 'the kernel knows no way to reset it (it has no reset)';
+  const methods = await readAttribute(functionAttribute(roots, address, 'reset_method'));
   if (methods === undefined) return undefined;
   const [first = ''] = methods.split(/\s+/);
   if (ofOneFunction.has(first)) return undefined;

@@ -16,6 +16,8 @@ interface GroupNode extends VfioGroup {
 export class VfioFolder implements VfioDevices {
   readonly #folder: string;
   readonly #log: Log;
+  /** Why a group could not be opened when that was last tried: it is said once, not for each connection. */
+  readonly #said = new Map<number, string>();
 
   /** @param folder - where the host's `/dev/vfio` is */
   constructor(folder: string, log: Log) {
@@ -42,10 +44,16 @@ export class VfioFolder implements VfioDevices {
     const node = this.#find(iommuGroup);
     if (node === undefined) return false;
     const errno = await whyNotOpened(node.path);
-    if (errno === undefined) return false;
     if (errno === 'EBUSY') return true;
-    this.#log.info('a VFIO group cannot be opened, so nobody has it', { iommuGroup, errno });
+    if (errno === undefined) this.#said.delete(iommuGroup);
+    else this.#say(iommuGroup, errno);
     return false;
+  }
+
+  #say(iommuGroup: number, errno: string): void {
+    if (this.#said.get(iommuGroup) === errno) return;
+    this.#said.set(iommuGroup, errno);
+    this.#log.info('a VFIO group cannot be opened, so nobody has it', { iommuGroup, errno });
   }
 
   #find(iommuGroup: number): GroupNode | undefined {

@@ -80,11 +80,18 @@ describe('the folder of VFIO nodes', () => {
     expect(log.lines).to.deep.equal([]);
   });
 
-  it("takes a group that cannot be opened, and is not busy, for nobody's, and logs why", async () => {
+  it("takes a group that cannot be opened, and is not busy, for nobody's, and logs why, once", async () => {
+    const why = 'info a VFIO group cannot be opened, so nobody has it {"iommuGroup":7,"errno":"ENXIO"}';
     makeNode('7', 511, 4);
     expect(await vfio.isOpen(7)).to.equal(false);
-    expect(log.lines).to.deep.equal([
-      'info a VFIO group cannot be opened, so nobody has it {"iommuGroup":7,"errno":"ENXIO"}',
-    ]);
+    expect(await vfio.isOpen(7)).to.equal(false);
+    expect(log.lines).to.deep.equal([why]);
+    rmSync(join(folder, '7'));
+    makeNode('7', 1, 3);
+    expect(await vfio.isOpen(7)).to.equal(false);
+    rmSync(join(folder, '7'));
+    makeNode('7', 511, 4);
+    expect(await vfio.isOpen(7)).to.equal(false);
+    expect(log.lines, 'again after it could be opened').to.deep.equal([why, why]);
   });
 });
