@@ -3,7 +3,6 @@ import { basename, join } from 'node:path';
 import type { CgroupVersion } from '../../simulation/cgroups/mounted-hierarchy.js';
 import { NodeCgroups } from '../../simulation/cgroups/node-cgroups.js';
 import type { Cleanup } from '../../simulation/cleanup.js';
-import { DaemonProcess } from '../../simulation/daemon-process.js';
 import { SimulatedHardware } from '../../simulation/hardware.js';
 import { SimulatedKubelet } from '../../simulation/kubelet/simulated-kubelet.js';
 import { pathOf } from '../../simulation/network/fresh-namespace.js';
@@ -15,6 +14,7 @@ import { parsePodUid } from '../../src/ports/pod-cgroup.js';
 import { MeshClient } from './client.js';
 import { eventually } from './eventually.js';
 import { connectFarEnd } from './far-end.js';
+import { ForwarderUnderTest, prepareForVfio } from './forwarder-under-test.js';
 import { MeshPeers } from './mesh-peers.js';
 import type { Peer } from './peer.js';
 import { PodWithDevices } from './pod-with-devices.js';
@@ -64,7 +64,7 @@ export class MeshNode {
   readonly clients: MeshClient[] = [];
   readonly #options: MeshNodeOptions;
   readonly #parts: Parts;
-  #daemon: DaemonProcess | undefined;
+  #daemon: ForwarderUnderTest | undefined;
 
   private constructor(options: MeshNodeOptions, parts: Parts) {
     const { name, address, registryUrl } = options;
@@ -91,6 +91,7 @@ export class MeshNode {
     const vfio = version === undefined ? undefined : await VfioNodes.create(join(folder, 'vfio'));
     const cgroups = version && cleanup.use(new NodeCgroups(version, `${basename(options.folder)}-${name}`));
     const hardware = cleanup.use(await SimulatedHardware.create([pf], folder, { vfio }));
+    if (vfio !== undefined) await prepareForVfio(hardware.tree.roots.devices, pf.address);
     const kubelet = new SimulatedKubelet({
       devicePluginPath: join(folder, 'device-plugins'),
       podResourcesPath: join(folder, 'pod-resources'),
@@ -119,7 +120,7 @@ export class MeshNode {
     return this.#options.address;
   }
 
-  get daemon(): DaemonProcess {
+  get daemon(): ForwarderUnderTest {
     if (this.#daemon === undefined) throw new Error('the daemon was not started');
     return this.#daemon;
   }
@@ -136,12 +137,12 @@ export class MeshNode {
       ...daemonEnvironment({ folder: folderOf(this.#options), hardware, cgroups }, this.daemonName),
       ...this.peers.common('').env,
       // Beside the manager's, as in the DaemonSet: a Request is not refused for a new URL after a restart.
-      NSM_LISTEN_ON: `unix://${join(folderOf(this.#options), 'forwarder.io.sock')}`,
+      NSM_LISTEN_ON: this.daemonUrl,
     };
     const started = performance.now();
-    const daemon = new DaemonProcess({ home: hardware.home, env, program: 'compiled' });
+    const daemon = new ForwarderUnderTest(hardware.home, env);
     this.#daemon = this.#options.cleanup.use(daemon);
-    await daemon.logged('phase: registered', signal);
+    await daemon.registered(signal);
     const took = performance.now() - started;
     await kubelet.until(() => (kubelet.resource(resource)?.allocatable ?? 0) > 0, signal);
     return took;
@@ -188,8 +189,7 @@ export class MeshNode {
 
   /** Where the daemon listens, as nobody but it and the manager should know. */
   get daemonUrl(): string {
-    const line = this.daemonLines.findLast((it) => it.includes('phase: listening')) ?? '';
-    return /unix:\/\/[^\s"\]]+/.exec(line)?.[0] ?? '';
+    return `unix://${join(folderOf(this.#options), 'forwarder.io.sock')}`;
   }
 
   /** Resolves when the VF is at home, and its driver has its netdev. */

@@ -7,6 +7,7 @@ import { layCable } from '../../simulation/network/links.js';
 import { mark } from '../../simulation/traces.js';
 import type { Mac } from '../../src/ports/links.js';
 import type { GoConnection } from '../interop/go-client.js';
+import { forwarderProgram } from './forwarder-under-test.js';
 import { MeshNode, networkService } from './mesh-node.js';
 import type { Peer } from './peer.js';
 import { Spire } from './spire.js';
@@ -119,7 +120,7 @@ async function surround(cleanup: Cleanup, options: MeshOptions, signal: AbortSig
   if (nodes[1] !== undefined) await connect(first, nodes[1], signal);
   const { certificateLifetime: lifetime = 3600, daemonCertificateLifetime = lifetime } = options;
   const grants = [
-    { program: process.execPath, identity: 'forwarder', lifetime: daemonCertificateLifetime },
+    { program: forwarderProgram, identity: 'forwarder', lifetime: daemonCertificateLifetime },
     ...nodes.flatMap(({ peers }) => peers.grants).map((grant) => ({ ...grant, lifetime })),
   ];
   const spire = cleanup.use(await Spire.start({ folder, namespace: first.hardware.home, grants }, signal));

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { Cleanup } from '../../simulation/cleanup.js';
 import { explainFailures } from './explain-failures.js';
 import { figure, inSeconds, since } from './figures.js';
+import { goForwarderDiffers } from './forwarder-under-test.js';
 import { Mesh } from './mesh.js';
 import { requireMesh } from './programs.js';
 import { expectServed } from './served.js';
@@ -53,7 +54,8 @@ describe('a KERNEL client whose endpoint is on another node of the mesh', functi
   });
 
   for (const where of ['beside the client', 'beside the endpoint'] as const) {
-    it(`goes on with its VF, and loses no ping, when the daemon ${where} is killed and started again`, async () => {
+    it(`goes on with its VF, and loses no ping, when the daemon ${where} is killed and started again`, async function () {
+      if (where === 'beside the client') goForwarderDiffers(this, 'never finds its netdev after its restart (R1, R2)');
       const node = where === 'beside the client' ? mesh.node : mesh.lastNode;
       await using client = await mesh.node.client({ tokenLifetime: '30s' });
       await client.connect(signal);
@@ -68,7 +70,8 @@ describe('a KERNEL client whose endpoint is on another node of the mesh', functi
       const { sent, answered } = await pinger.stop();
       expect(client.vf).to.equal(vf);
       expect(sent - answered, `of ${sent} pings`).to.equal(0);
-      figure(`forwarder ${where} killed and started`, `healed in ${inSeconds(at - restarted)}`, 'never heals (KERNEL)');
+      const inGo = where === 'beside the client' ? 'never heals' : 'healed in 2.6 s';
+      figure(`forwarder ${where} killed and started`, `healed in ${inSeconds(at - restarted)}`, inGo);
       await client.stop();
       await mesh.node.home(vf, signal);
     });

@@ -3,6 +3,7 @@ import { Cleanup } from '../../simulation/cleanup.js';
 import type { GoConnection } from '../interop/go-client.js';
 import type { MeshClient } from './client.js';
 import { explainFailures } from './explain-failures.js';
+import { goForwarderDiffers } from './forwarder-under-test.js';
 import { Mesh } from './mesh.js';
 import type { Peer } from './peer.js';
 import { requireMesh } from './programs.js';
@@ -34,17 +35,27 @@ describe("somebody who has got hold of another's connection in a mesh", function
     return intruder.events.find(({ event }) => event === name)?.error;
   }
 
-  it('S6: gets nowhere at our own socket: it cannot refresh, close or watch it', async () => {
-    await using pinger = await client.ping(signal);
+  /** What comes of it at our own socket. */
+  function intrudeHere(): Promise<Peer> {
     const asManager = { ...client.connection, id: idAt(client.connection, 1), path: pathAt(client.connection, 1) };
-    const intruder = await mesh.intrude(asManager, mesh.node.daemonUrl, signal);
+    return mesh.intrude(asManager, mesh.node.daemonUrl, signal);
+  }
 
-    for (const call of ['request', 'monitor', 'close']) {
-      expect(outcome(intruder, call), call).to.include('PermissionDenied');
-    }
-    expect(intruder.events.filter(({ event }) => event === 'seen')).to.deep.equal([]);
+  it('can neither refresh nor close it at our own socket', async () => {
+    await using pinger = await client.ping(signal);
+    const intruder = await intrudeHere();
+
+    for (const call of ['request', 'close']) expect(outcome(intruder, call), call).to.include('PermissionDenied');
     const { sent, answered } = await pinger.stop();
     expect(sent - answered).to.equal(0);
+  });
+
+  it('S6: cannot watch it there', async function () {
+    goForwarderDiffers(this, 'shows connections to everybody (S6)');
+    const intruder = await intrudeHere();
+
+    expect(outcome(intruder, 'monitor')).to.include('PermissionDenied');
+    expect(intruder.events.filter(({ event }) => event === 'seen')).to.deep.equal([]);
   });
 
   it("cannot take it away through the manager, which would let it: the client's VF stays where it is", async () => {
@@ -53,12 +64,19 @@ describe("somebody who has got hold of another's connection in a mesh", function
     const before = Date.now();
     const intruder = await mesh.intrude(client.connection, mesh.node.managerUrl, signal);
 
-    expect(outcome(intruder, 'request')).to.include('no sufficient privileges');
+    expect(outcome(intruder, 'request')).to.be.a('string');
     // The manager has lost sight of the connection over this; its client finds out, and goes on with what it has.
     await client.granted(before, signal);
     expect(client.vf).to.equal(vf);
     const { sent, answered } = await pinger.stop();
     expect(sent - answered).to.equal(0);
+  });
+
+  it('is refused behind the manager for who it is', async function () {
+    goForwarderDiffers(this, 'lets it in, and fails only as it finds no netdev in its namespace');
+    const intruder = await mesh.intrude(client.connection, mesh.node.managerUrl, signal);
+
+    expect(outcome(intruder, 'request')).to.include('no sufficient privileges');
   });
 });
 
