@@ -22,7 +22,7 @@ export class DaemonProcess extends RunningProgram {
       name: 'the daemon',
       command: daemonCommand(program),
       namespace: home,
-      env: { ...inherited(), ...env },
+      env: { ...inheritedEnvironment(), ...env },
       cwd: root,
     });
   }
@@ -59,7 +59,7 @@ function freshest(): 'compiled' | 'source' {
 }
 
 /** What the daemon has from the surroundings of this process: where programs are, and whether it is to be debugged. */
-function inherited(): NodeJS.ProcessEnv {
+export function inheritedEnvironment(): NodeJS.ProcessEnv {
   const { PATH, DLV_LISTEN_FORWARDER } = process.env;
   return { PATH, ...(DLV_LISTEN_FORWARDER !== undefined && { DLV_LISTEN_FORWARDER }) };
 }

@@ -1,6 +1,6 @@
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { daemonCommand } from '../../simulation/daemon-process.js';
+import { daemonCommand, inheritedEnvironment } from '../../simulation/daemon-process.js';
 import { RunningProgram } from '../../simulation/running-program.js';
 import type { NamespaceFile } from '../../src/native/network-namespace.js';
 import { skipBecause } from '../skip-because.js';
@@ -36,10 +36,10 @@ export const [forwarderProgram] = underTest.command;
 
 /** The forwarder in the middle of a mesh: our compiled daemon, or on demand the Go forwarder's own chain in its place. */
 export class ForwarderUnderTest extends RunningProgram {
-  /** @param env - all of its environment but where programs are */
+  /** @param env - of its own */
   constructor(home: NamespaceFile, env: Readonly<Record<string, string>>) {
     const { command } = underTest;
-    super({ name: 'the forwarder', command, namespace: home, env: { PATH: process.env['PATH'], ...env } });
+    super({ name: 'the forwarder', command, namespace: home, env: { ...inheritedEnvironment(), ...env } });
   }
 
   /** Resolves when it is registered. */

@@ -2,9 +2,9 @@
 // modules, put together in the order of cmd-forwarder-sriov. It takes our daemon's place in the tests of the mesh, so
 // that it is known what they ask of the mesh, and what of us.
 //
-// It reads those of the daemon's settings that the Go forwarder has, with two differences: NSM_LISTEN_ON is taken, so that
-// the tests know its socket, and its identity is always that of the SPIFFE Workload API at SPIFFE_ENDPOINT_SOCKET. It writes
-// one JSON line to its standard output when it is registered and for every certificate; the SDK's log is its standard error.
+// It reads those of the daemon's settings that the Go forwarder has, and NSM_LISTEN_ON, so that the tests know its socket.
+// It writes one JSON line to its standard output when it is registered and for every certificate; the SDK's log is its
+// standard error.
 package main
 
 import (
@@ -16,7 +16,7 @@ import (
 	"syscall"
 
 	"github.com/edwarnicke/genericsync"
-	"github.com/networkservicemesh/sdk-sriov/pkg/networkservice/chains/forwarder"
+	forwarder "github.com/networkservicemesh/sdk-sriov/pkg/networkservice/chains/forwarder"
 	"github.com/networkservicemesh/sdk/pkg/networkservice/common/authorize"
 	"github.com/networkservicemesh/sdk/pkg/tools/log"
 	monitorauthorize "github.com/networkservicemesh/sdk/pkg/tools/monitorconnection/authorize"
@@ -67,7 +67,7 @@ func run(ctx context.Context) error {
 // newChain is everything that a Request or Close passes through.
 func newChain(ctx context.Context, given settings, cards *hardware, self *identity) service {
 	var callers genericsync.Map[spiffeid.ID, *genericsync.Map[string, struct{}]]
-	return xconnectns.NewServer(ctx, given.name,
+	return forwarder.NewServer(ctx, given.name,
 		authorize.NewServer(authorize.WithSpiffeIDConnectionMap(&callers)),
 		monitorauthorize.NewMonitorConnectionServer(monitorauthorize.WithSpiffeIDConnectionMap(&callers)),
 		self.tokens, cards.functions, cards.resources, cards.config, given.vfio, given.cgroup,
