@@ -5,6 +5,12 @@ import { ForwarderError } from '../ports/error.js';
 import type { EndpointAddress } from './endpoint-address.js';
 
 /**
+ * How many may wait to be accepted, if the kernel allows as many (net.core.somaxconn): as for Go. Whoever comes when the queue
+ * of a unix socket is full is sent away at once, and Node asks for 511.
+ */
+const backlog = 4096;
+
+/**
  * Makes a net.Server listen. A socket file that nobody listens on any more (left by a crash) is replaced; the file goes
  * when the server closes. The directory is the caller's: whoever may enter it may connect.
  *
@@ -24,7 +30,7 @@ export async function startListening(server: Server, address: EndpointAddress): 
 }
 
 async function listening(server: Server, options: { path: string } | { host?: string; port: number }): Promise<void> {
-  server.listen(options);
+  server.listen({ ...options, backlog });
   try {
     await once(server, 'listening');
   } catch (cause) {
