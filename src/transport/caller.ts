@@ -26,7 +26,7 @@ export interface CallOptions {
   readonly onHeaders?: (headers: Headers) => void;
 }
 
-/** Makes calls. Both fail with the ForwarderError kind of the peer's status and its message. */
+/** Makes calls. They fail with the ForwarderError kind of the peer's status and its message. */
 export interface Caller {
   unary<Req, Res>(method: Method<Req, Res>, request: Req, options: CallOptions): Promise<Res>;
   /** All answers of a stream that ends. @throws ForwarderError also `exhausted` when there are too many */
