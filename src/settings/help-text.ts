@@ -1,5 +1,6 @@
+import type { Setting } from './environment/setting.js';
 import { listSettingTypes } from './environment/setting-types.js';
-import { type Setting, settingRows } from './environment/settings-table.js';
+import { settingRows } from './environment/settings-table.js';
 
 const columns = 100;
 

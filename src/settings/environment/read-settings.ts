@@ -3,8 +3,9 @@ import { ForwarderError } from '../../ports/error.js';
 import { deepFreeze } from '../deep-freeze.js';
 import { quoted } from '../quoted.js';
 import type { Reading } from '../reading.js';
+import type { Setting } from './setting.js';
 import type { Settings } from './settings.js';
-import { type Setting, settingRows } from './settings-table.js';
+import { settingRows } from './settings-table.js';
 import { type Environment, findSpelling, type SpelledVariable } from './spelled-variables.js';
 import { warnOfUnknownVariables } from './unknown-variables.js';
 

@@ -1,3 +1,4 @@
+import type { Setting } from './setting.js';
 import {
   absolutePath,
   boolean,
@@ -14,24 +15,11 @@ import {
   optional,
   path,
   resourceNames,
-  type SettingKind,
   spiffeTemplate,
   text,
   whenEmpty,
 } from './setting-kinds.js';
 import type { Settings } from './settings.js';
-
-/** One environment variable. */
-export interface Setting<T> {
-  readonly variable: string;
-  /** Older names, still read: the newer wins, a warning names the older. */
-  readonly older?: readonly string[];
-  readonly kind: SettingKind<T>;
-  /** As one would write it in the environment: what an unset variable means. A variable without one is required. */
-  readonly default?: string;
-  /** A sentence for people. */
-  readonly meaning: string;
-}
 
 /**
  * The one table of settings: reader, `--help` and documentation follow it. Names are those of cmd-forwarder-sriov;

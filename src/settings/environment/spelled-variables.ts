@@ -1,5 +1,5 @@
 import { quoted } from '../quoted.js';
-import type { Setting } from './settings-table.js';
+import type { Setting } from './setting.js';
 
 /** Environment variables as `process.env` gives them. */
 export type Environment = Readonly<Record<string, string | undefined>>;
