@@ -10,6 +10,12 @@ import { expectServed } from './served.js';
 /** Longer than a certificate's life: each is replaced at half of it. */
 const watchedMs = 75_000;
 
+/**
+ * As all Go components with such certificates (real-peers 4), the endpoint is out of the registry for a moment in each life.
+ * A refresh at that moment fails, whoever the forwarder is, and the client asks again.
+ */
+const endpointAway = /network service endpoint nse is not registered/;
+
 describe('a mesh whose certificates live one minute', function () {
   this.timeout(120_000);
   const ending = new AbortController();
@@ -44,7 +50,7 @@ describe('a mesh whose certificates live one minute', function () {
     await client.granted(started + watchedMs, signal);
 
     const { sent, answered } = await pinger.stop();
-    expectServed(client.calls);
+    expectServed(client.calls.filter(({ error = '' }) => !endpointAway.test(error)));
     expect(sent - answered).to.equal(0);
     const rotations = mesh.node.daemon.rotations;
     expect(rotations).to.be.at.least(2);
