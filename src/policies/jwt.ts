@@ -1,6 +1,5 @@
 import { type KeyObject, verify } from 'node:crypto';
 import { ForwarderError } from '../ports/error.js';
-import { derSignature } from './ecdsa-signature.js';
 
 /** What a token says. Reading proves nothing: the signature is not looked at. */
 export interface TokenClaims {
@@ -49,8 +48,8 @@ export function isSignedBy(token: string, key: KeyObject): boolean {
   const [header = '', payload = '', signature = ''] = token.split('.');
   try {
     if (partsOf(token).header['alg'] !== 'ES256' || key.asymmetricKeyDetails?.namedCurve !== 'prime256v1') return false;
-    const der = derSignature(Buffer.from(signature, 'base64url'));
-    return der !== undefined && verify('sha256', Buffer.from(`${header}.${payload}`), key, der);
+    const signed = Buffer.from(`${header}.${payload}`);
+    return verify('sha256', signed, { key, dsaEncoding: 'ieee-p1363' }, Buffer.from(signature, 'base64url'));
   } catch {
     return false;
   }

@@ -2,8 +2,7 @@ import type { ClientOptions } from '@grpc/grpc-js';
 
 /**
  * What every client of ours sets: a connection of its own (grpc-js shares them between clients otherwise), no retries behind
- * our back, no proxies from the environment no service configuration from DNS, and no
- * statistics that nobody asks for.
+ * our back, no proxies from the environment, no service configuration from DNS, and no statistics that nobody asks for.
  */
 export const clientOptions: ClientOptions = {
   'grpc.use_local_subchannel_pool': 1,
